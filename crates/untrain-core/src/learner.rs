@@ -1,0 +1,74 @@
+//! The three traits that a learner and its models implement.
+
+use crate::{Dataset, Digest, Guarantee, Predictions, Result};
+
+/// A learner: hyperparameters and a seed.
+///
+/// # Contract
+///
+/// `fit` is pure: the model depends on the learner and on the *set* of records, not on threads, the machine or history.
+pub trait Learner {
+    /// What it makes.
+    type Model: Model;
+
+    /// Trains on every record of `data`; none is fine.
+    ///
+    /// # Errors
+    ///
+    /// A hyperparameter out of range, a target that does not suit the task, more records than the learner can hold.
+    fn fit(&self, data: &Dataset) -> Result<Self::Model>;
+}
+
+/// A trained model: a training state, from which a published artefact is derived.
+///
+/// The *state* is what forgetting needs (membership, statistics) and stays in the store. The *artefact* is what is served:
+/// it holds no record id and no raw row. Both are canonical: equal models have equal bytes.
+pub trait Model {
+    /// The canonical bytes of the artefact.
+    fn artefact(&self) -> Vec<u8>;
+
+    /// The canonical bytes of the state.
+    fn state(&self) -> Vec<u8>;
+
+    /// How many records the model has learnt.
+    fn records(&self) -> u64;
+
+    /// Predicts every record of `data` in the order of `data`; columns are matched by name, others are ignored.
+    ///
+    /// # Errors
+    ///
+    /// A feature is not among the columns of `data`, or is of another kind.
+    fn predict(&self, data: &Dataset) -> Result<Predictions>;
+
+    /// The digest of the artefact.
+    fn digest(&self) -> Digest {
+        Digest::of(&self.artefact())
+    }
+
+    /// The digest of the state.
+    fn state_digest(&self) -> Digest {
+        Digest::of(&self.state())
+    }
+}
+
+/// Forgetting and learning on a trained model.
+///
+/// # Contract
+///
+/// On `Err` nothing changed. After `Ok`, the guarantee says how the model relates to a retrain on the records left.
+pub trait Forget<M> {
+    /// Removes the records `ids` from `model`. `retained` holds the records that the model shall know afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::UnknownIds`] and [`crate::Error::RepeatedIds`].
+    fn forget(&self, model: &mut M, ids: &[String], retained: &Dataset) -> Result<Guarantee>;
+
+    /// Adds the records `ids` of `retained`, which holds all the records that the model shall know afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::AlreadyPresent`], [`crate::Error::RepeatedIds`], [`crate::Error::UnknownIds`] for ids that
+    /// `retained` does not have.
+    fn learn(&self, model: &mut M, ids: &[String], retained: &Dataset) -> Result<Guarantee>;
+}

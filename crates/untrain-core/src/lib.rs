@@ -1,0 +1,33 @@
+//! The words of `untrain`: records, datasets, learners, guarantees, digests and the canonical bytes they are made of.
+//!
+//! The promise of the whole program is stated here and checked by [`conformance`]: **a model is a pure function of a recipe
+//! and a set of records**, so
+//!
+//! ```text
+//! forget(train(recipe, D), S)  ==  train(recipe, D \ S)      byte for byte
+//! learn(train(recipe, D), A)   ==  train(recipe, D ∪ A)
+//! ```
+//!
+//! This crate does no I/O, reads no clock and starts no threads.
+
+mod bytes;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod dataset;
+mod digest;
+mod error;
+mod guarantee;
+mod hash;
+mod learner;
+mod prediction;
+mod schema;
+
+pub use bytes::{Reader, Writer};
+pub use dataset::{Dataset, Values};
+pub use digest::Digest;
+pub use error::{Error, Result, nearest};
+pub use guarantee::Guarantee;
+pub use hash::{Seed, mix, unit};
+pub use learner::{Forget, Learner, Model};
+pub use prediction::Predictions;
+pub use schema::{Column, Holdout, Kind, Role, Schema, Task};

@@ -1,0 +1,375 @@
+//! The store: one directory that keeps datasets, models and requests.
+
+mod blobs;
+mod lock;
+mod rows;
+mod schema;
+mod tables;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use untrain_core::{Digest, nearest};
+
+use self::blobs::Blobs;
+use self::lock::Lock;
+pub use self::rows::{Change, Committed, DatasetRow, Event, ModelRow, NewRequest, Operation, Part, Publication, RequestRow, Version};
+use self::tables::Table;
+use crate::{Error, Name, Result};
+
+const DATABASE: &str = "untrain.db";
+const BLOBS: &str = "blobs";
+/// What a process that is killed while it makes a store may leave before there is a database.
+const BEGUN: [&str; 2] = ["lock", BLOBS];
+
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// For reading, beside other readers.
+    Read,
+    /// For reading and writing, alone.
+    Write,
+}
+
+/// An open store. As long as it lives, nobody else writes the directory, and nobody reads it while this one may write.
+///
+/// # Guarantee
+///
+/// A process that is killed at any moment leaves the state before a commit or the state after it. What was put and not
+/// committed, and what was committed away and not yet erased, is erased when the store is next opened for writing.
+///
+/// Erased means that the bytes are in no file of the directory. What a disk keeps of freed blocks is out of its reach.
+#[derive(Debug)]
+pub struct Store {
+    // The lock comes last: fields are dropped in this order, and the database has to be closed under the lock.
+    connection: Connection,
+    blobs: Blobs,
+    dir: PathBuf,
+    database: PathBuf,
+    access: Access,
+    _lock: Lock,
+}
+
+impl Store {
+    /// Whether there is a store in the directory, of whatever format.
+    pub fn exists(dir: &Path) -> bool {
+        dir.join(DATABASE).is_file()
+    }
+
+    /// Opens the store in `dir`. For writing, an absent store is made, in an absent or empty directory, and what an
+    /// interrupted process left is erased.
+    ///
+    /// If others are using the store, calls `on_wait` once and waits for up to `wait`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoStore`] for reading where there is none; [`Error::NotAStore`] where something else is;
+    /// [`Error::Busy`] after waiting; [`Error::ReadOnly`] for writing what this user may only read;
+    /// [`Error::NewerFormat`]; [`Error::Io`] and [`Error::Database`].
+    pub fn open(dir: &Path, access: Access, wait: Duration, on_wait: &mut dyn FnMut()) -> Result<Self> {
+        if !Self::exists(dir) {
+            let empty = is_vacant(dir)?;
+            match access {
+                Access::Read if empty => return Err(Error::NoStore { path: dir.to_owned() }),
+                Access::Write if empty => blobs::create_dir(dir)?,
+                _ => return Err(Error::NotAStore { path: dir.to_owned() }),
+            }
+        }
+        let lock = Lock::acquire(dir, access, wait, on_wait)?;
+        let database = dir.join(DATABASE);
+        let connection = match access {
+            Access::Read => schema::open_for_reading(dir, &database)?,
+            Access::Write => schema::open_for_writing(dir, &database)?,
+        };
+        let store = Self { connection, blobs: Blobs::new(dir.join(BLOBS)), dir: dir.to_owned(), database, access, _lock: lock };
+        if access == Access::Write {
+            // The entry of a database that was made just now has to be durable before anything is acknowledged.
+            blobs::sync_dir(dir)?;
+            store.erase_unreferenced(&mut Vec::new())?;
+            store.erase_old_pages(!schema::log_is_empty(&store.database)?)?;
+        }
+        Ok(store)
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Stores bytes for a change to come; they are durable when this returns. Bytes that are stored already are not stored
+    /// twice.
+    ///
+    /// Every [`commit`](Self::commit) erases the blobs that no row refers to after it, so put what a change needs
+    /// after the commit before it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OpenedForReading`]; [`Error::Io`] and [`Error::ReadOnly`] with the path, for example when the disk is full.
+    pub fn put(&self, bytes: &[u8]) -> Result<Digest> {
+        self.require_write()?;
+        self.blobs.write(bytes)
+    }
+
+    /// The bytes with this digest, verified.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingBlob`]; [`Error::DamagedBlob`] if the file holds other bytes, or not all of them; [`Error::Io`].
+    pub fn blob(&self, digest: &Digest) -> Result<Vec<u8>> {
+        self.blobs.read(digest)
+    }
+
+    /// All datasets, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn datasets(&self) -> Result<Vec<DatasetRow>> {
+        tables::datasets(&self.connection).map_err(Error::database(&self.database))
+    }
+
+    /// The dataset with this name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownDataset`]; [`Error::Database`].
+    pub fn dataset(&self, name: &str) -> Result<DatasetRow> {
+        let row = self.datasets()?.into_iter().find(|row| &*row.name == name);
+        row.map_or_else(|| Err(unknown(&self.connection, &self.database, Table::Dataset, name)), Ok)
+    }
+
+    /// All models, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn models(&self) -> Result<Vec<ModelRow>> {
+        tables::models(&self.connection).map_err(Error::database(&self.database))
+    }
+
+    /// The model with this name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownModel`]; [`Error::Database`].
+    pub fn model(&self, name: &str) -> Result<ModelRow> {
+        let row = self.models()?.into_iter().find(|row| &*row.name == name);
+        row.map_or_else(|| Err(unknown(&self.connection, &self.database, Table::Model, name)), Ok)
+    }
+
+    /// The models that were trained on this dataset, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownDataset`]; [`Error::Database`].
+    pub fn models_of(&self, dataset: &str) -> Result<Vec<ModelRow>> {
+        self.dataset(dataset)?;
+        Ok(self.models()?.into_iter().filter(|row| &*row.dataset == dataset).collect())
+    }
+
+    /// Every version of a model that was published, the first one first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownModel`]; [`Error::Database`].
+    pub fn history(&self, model: &str) -> Result<Vec<Publication>> {
+        self.model(model)?;
+        tables::publications(&self.connection, model).map_err(Error::database(&self.database))
+    }
+
+    /// All requests, the first one first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn requests(&self) -> Result<Vec<RequestRow>> {
+        tables::requests(&self.connection).map_err(Error::database(&self.database))
+    }
+
+    /// The request with this number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownRequest`]; [`Error::Database`].
+    pub fn request(&self, number: u64) -> Result<RequestRow> {
+        let row = tables::request_numbered(&self.connection, number).map_err(Error::database(&self.database))?;
+        row.ok_or(Error::UnknownRequest { number })
+    }
+
+    /// The number that the next request gets, if this store commits it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn next_request(&self) -> Result<u64> {
+        tables::next_request(&self.connection).map_err(Error::database(&self.database))
+    }
+
+    /// Makes the whole change, durably, or nothing of it; then erases what no row refers to any longer: blobs, and the old
+    /// content of the database.
+    ///
+    /// That the erasing fails does not undo the change: it is told in [`Committed::unfinished`] and tried again by the next
+    /// commit and the next opening for writing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyExists`] unless the change replaces; [`Error::WrongVersion`]; [`Error::UnknownDataset`],
+    /// [`Error::UnknownModel`] and [`Error::InUse`] for what is dropped or referred to; [`Error::MissingBlob`] for bytes that
+    /// were not put; [`Error::OpenedForReading`]; [`Error::Database`], for example when the disk is full.
+    pub fn commit(&mut self, change: &Change) -> Result<Committed> {
+        self.require_write()?;
+        for digest in change.digests() {
+            self.blobs.require(digest)?;
+        }
+        // A log with content before the change is an erasing that failed before.
+        let rebuild = change.takes_away() || !schema::log_is_empty(&self.database)?;
+        let request = match self.apply(change) {
+            Ok(request) => request,
+            Err(error) => {
+                // What the transaction wrote into the log before it failed goes with it, or with the next commit.
+                let _ = schema::empty_log(&self.connection);
+                return Err(error);
+            }
+        };
+        let mut erased = Vec::new();
+        let blobs = self.erase_unreferenced(&mut erased);
+        let pages = self.erase_old_pages(rebuild);
+        Ok(Committed { request, erased, unfinished: blobs.and(pages).err() })
+    }
+
+    fn apply(&mut self, change: &Change) -> Result<Option<u64>> {
+        let Change { replace, drop_models, drop_datasets, datasets, request, models } = change;
+        let file = &self.database;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Error::database(file))?;
+        for name in drop_models {
+            require(&transaction, file, Table::Model, name)?;
+            tables::drop_row(&transaction, Table::Model, name).map_err(Error::database(file))?;
+        }
+        for name in drop_datasets {
+            require(&transaction, file, Table::Dataset, name)?;
+            require_unused(&transaction, file, name)?;
+            tables::drop_row(&transaction, Table::Dataset, name).map_err(Error::database(file))?;
+        }
+        for row in datasets {
+            require_next(&transaction, file, Table::Dataset, &row.name, row.version, *replace)?;
+            tables::store_dataset(&transaction, row).map_err(Error::database(file))?;
+        }
+        let stored = request.as_ref().map(|row| tables::store_request(&transaction, row));
+        let number = stored.transpose().map_err(Error::database(file))?;
+        for row in models {
+            require(&transaction, file, Table::Dataset, &row.model.dataset)?;
+            require_next(&transaction, file, Table::Model, &row.model.name, row.model.version, *replace)?;
+            tables::store_model(&transaction, row, number).map_err(Error::database(file))?;
+        }
+        transaction.commit().map_err(Error::database(file))?;
+        Ok(number)
+    }
+
+    fn require_write(&self) -> Result<()> {
+        match self.access {
+            Access::Write => Ok(()),
+            Access::Read => Err(Error::OpenedForReading { path: self.dir.clone() }),
+        }
+    }
+
+    fn erase_unreferenced(&self, erased: &mut Vec<Digest>) -> Result<()> {
+        let kept = tables::referenced(&self.connection).map_err(Error::database(&self.database))?;
+        self.blobs.sweep(&kept, erased)
+    }
+
+    /// Empties the log, and with `rebuild` first writes the database anew from its rows.
+    ///
+    /// Deleting rows is not enough, not even with `secure_delete`: where SQLite moves rows between pages, copies of them stay
+    /// behind in the unused room of the old page, and nothing overwrites them when the rows themselves are deleted.
+    fn erase_old_pages(&self, rebuild: bool) -> Result<()> {
+        let rebuilt = if rebuild { self.connection.execute_batch("VACUUM") } else { Ok(()) };
+        rebuilt.and_then(|()| schema::empty_log(&self.connection)).map_err(Error::database(&self.database))
+    }
+}
+
+/// Whether a store could be made at `dir`: nothing is there, or nothing but the beginnings of a store.
+fn is_vacant(dir: &Path) -> Result<bool> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(false),
+        Err(error) => return Err(Error::io("read", dir)(error)),
+    };
+    for entry in entries {
+        let name = entry.map_err(Error::io("read", dir))?.file_name();
+        if !BEGUN.iter().any(|begun| name == *begun) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn unknown(connection: &Connection, file: &Path, table: Table, name: &str) -> Error {
+    let names = match tables::names(connection, table) {
+        Ok(names) => names,
+        Err(error) => return Error::database(file)(error),
+    };
+    let (name, nearest) = (name.to_owned(), nearest(name, names.iter().map(String::as_str)));
+    match table {
+        Table::Dataset => Error::UnknownDataset { name, nearest },
+        Table::Model => Error::UnknownModel { name, nearest },
+    }
+}
+
+fn require(transaction: &Transaction<'_>, file: &Path, table: Table, name: &Name) -> Result<()> {
+    match tables::stored_version(transaction, table, name).map_err(Error::database(file))? {
+        0 => Err(unknown(transaction, file, table, name)),
+        _ => Ok(()),
+    }
+}
+
+fn require_unused(transaction: &Transaction<'_>, file: &Path, dataset: &Name) -> Result<()> {
+    let models = tables::models(transaction).map_err(Error::database(file))?;
+    let models: Vec<_> = models.into_iter().filter(|row| row.dataset == *dataset).map(|row| row.name.into()).collect();
+    if models.is_empty() { Ok(()) } else { Err(Error::InUse { name: dataset.to_string(), models }) }
+}
+
+fn require_next(transaction: &Transaction<'_>, file: &Path, table: Table, name: &Name, version: u64, replace: bool) -> Result<()> {
+    let stored = tables::stored_version(transaction, table, name).map_err(Error::database(file))?;
+    if stored > 0 && !replace {
+        return Err(Error::AlreadyExists { what: table.word(), name: name.to_string() });
+    }
+    if version != stored + 1 {
+        return Err(Error::WrongVersion { what: table.word(), name: name.to_string(), found: version, expected: stored + 1 });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_cannot_grow_is_an_error_that_names_it_and_changes_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let mut store = Store::open(place.path(), Access::Write, Duration::ZERO, &mut || ()).unwrap();
+        let row =
+            |version, schema| DatasetRow { name: "adults".parse().unwrap(), version, schema, records: 0, parts: Vec::new(), created_ms: 0 };
+        let small = Change { datasets: vec![row(1, "{}".to_owned())], ..Change::default() };
+        assert!(store.commit(&small).unwrap().unfinished.is_none());
+        let pages: u32 = store.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        let limit = |store: &Store, pages: u32| {
+            store.connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
+        };
+        limit(&store, pages);
+        let marker = "too much ";
+        let big = Change { replace: true, datasets: vec![row(2, marker.repeat(1_000_000))], ..Change::default() };
+        let error = store.commit(&big).unwrap_err();
+        assert!(matches!(&error, Error::Database { path, .. } if path.ends_with(DATABASE)));
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("full"));
+        assert_eq!(store.datasets().unwrap(), small.datasets);
+        assert!(schema::log_is_empty(&store.database).unwrap(), "what was written before it failed is gone");
+
+        limit(&store, 1_000_000);
+        assert!(store.commit(&big).unwrap().unfinished.is_none());
+        assert_eq!(store.datasets().unwrap(), big.datasets);
+    }
+}

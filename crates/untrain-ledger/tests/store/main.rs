@@ -1,0 +1,9 @@
+//! Tests of the store from the outside, in one binary.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod faults;
+mod kill;
+mod purge;
+mod rows;
+mod support;

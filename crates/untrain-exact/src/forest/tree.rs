@@ -233,7 +233,8 @@ impl Tree {
             Some(new) if stands => {
                 self.nodes[at.node as usize].set_split(&new);
                 let (l, r) = at.children(self.nodes[at.node as usize].left);
-                let side = |slot: u32| new.goes_left(ctx.rows.x(slot, new.feature));
+                // The records that left went where the old split sent them, wherever the new one would.
+                let side = |slot: u32| old.goes_left(ctx.rows.x(slot, old.feature));
                 let (removed_left, added_left) = (partition(removed, side), partition(added, side));
                 let (removed_left, removed_right) = removed.split_at_mut(removed_left);
                 let (added_left, added_right) = added.split_at_mut(added_left);

@@ -18,7 +18,6 @@ mod table;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::{Array as _, ArrayRef, StringArray};
@@ -81,7 +80,8 @@ pub fn like(path: &Path, schema: &Schema, roles: &Roles) -> Result<Dataset> {
         None => ids::from_content(&table)?,
     };
     let known = |name: &str| schema.columns.iter().find(|column| column.name == name);
-    let (columns, values) = assemble(&mut table, |name| known(name).map_or((Role::Feature, None), |column| (column.role, Some(column.kind))))?;
+    let (columns, values) =
+        assemble(&mut table, |name| known(name).map_or((Role::Feature, None), |column| (column.role, Some(column.kind))))?;
     let schema = Schema { id: schema.id.clone(), columns, holdout: schema.holdout.clone() };
     finish(&table, schema, &ids, values)
 }

@@ -11,9 +11,9 @@
 
 use super::categories::Categories;
 use super::grid::Grid;
-use super::objective::Objective;
+use super::objective::{Objective, Sides, Word};
 use super::rows::Rows;
-use super::stats::{FeatureStats, Shape, Stats};
+use super::stats::{Shape, Stats};
 use untrain_core::mix;
 
 /// A place in `rows` of a tree that no record takes.
@@ -96,71 +96,74 @@ impl Split {
 }
 
 /// The best candidate so far.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Best {
     pub(super) score: f64,
     /// The score of the best candidate that splits the records otherwise.
     pub(super) second: f64,
     pub(super) split: Option<Split>,
+    /// The bin of the candidate in its feature, from which its left side can be computed.
+    pub(super) bin: usize,
     /// The hash of the category, by which equals of one feature are ordered.
     tie: u64,
-    /// The statistics of the left side.
-    pub(super) left: Vec<u32>,
 }
 
 impl Best {
     pub(super) fn new() -> Self {
-        Self { score: f64::NEG_INFINITY, second: f64::NEG_INFINITY, split: None, tie: 0, left: Vec::new() }
+        Self { score: f64::NEG_INFINITY, second: f64::NEG_INFINITY, split: None, bin: 0, tie: 0 }
     }
 
     /// Takes a candidate if it is better than all before it.
     #[inline]
-    pub(super) fn offer(&mut self, score: f64, left: &[u32], split: impl FnOnce() -> Split) {
+    pub(super) fn offer(&mut self, score: f64, bin: usize, split: impl FnOnce() -> Split) {
         if score > self.score {
             self.second = self.score;
             self.score = score;
+            self.bin = bin;
             self.split = Some(split());
-            self.left.clear();
-            self.left.extend_from_slice(left);
         } else if score > self.second {
             self.second = score;
         }
     }
 
-    /// Takes a category if it is better, or as good as the same feature's best and before it in the order of `tie`.
+    /// Takes a category if it is better, or as good as the same feature's best and before it in the order of hashes.
     #[inline]
-    fn offer_category(&mut self, score: f64, left: &[u32], feature: u32, code: u32, tie: u64, categories: &Categories) {
-        let split = Split { feature, test: Test::Category(code), has_missing: false };
+    fn offer_category(&mut self, score: f64, bin: usize, split: Split, categories: &Categories, key: u64) {
+        if score < self.score {
+            self.second = self.second.max(score);
+            return;
+        }
+        let Test::Category(code) = split.test else { return };
+        let tie = mix(key, categories.hash(code));
         if score > self.score {
             self.tie = tie;
-        } else if score == self.score
-            && let Some(Split { feature: best, test: Test::Category(rival), .. }) = self.split
-            && best == feature
+        } else if let Some(Split { feature, test: Test::Category(rival), .. }) = self.split
+            && feature == split.feature
             && (tie, categories.name(code)) < (self.tie, categories.name(rival))
         {
             self.tie = tie;
+            self.bin = bin;
             self.split = Some(split);
-            self.left.clear();
-            self.left.extend_from_slice(left);
         }
-        self.offer(score, left, || split);
+        self.offer(score, bin, || split);
     }
 }
 
 /// Buffers that are used again from node to node.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Scratch {
-    pub(super) slots: Vec<u32>,
-    pub(super) ys: Vec<i64>,
+    slots: Vec<u32>,
+    ys: Vec<i64>,
     xs: Vec<u32>,
-    pairs: Vec<(f32, i64)>,
+    keys: Vec<u64>,
     order: Vec<u32>,
     thresholds: Vec<f32>,
+    /// For each category, one more than its bin in this node.
     local: Vec<u32>,
+    codes: Vec<u32>,
     total: Vec<u32>,
-    left: Vec<u32>,
-    right: Vec<u32>,
     hist: Vec<u32>,
+    sides: Sides,
 }
 
 /// What a node does.
@@ -181,7 +184,7 @@ pub(super) fn decide<O: Objective>(ctx: &Context<'_, O>, scratch: &mut Scratch, 
     if n < ctx.limits.min_samples_split || depth >= ctx.limits.max_depth || is_pure(ctx, scratch) {
         return LEAF;
     }
-    let mut stats = (n >= ctx.limits.keep_from).then(|| Box::new(Stats::new(ctx.objective.width())));
+    let mut stats = (n >= ctx.limits.keep_from).then(|| Box::new(Stats::new::<O>(ctx.objective.width(), n)));
     let mut best = Best::new();
     let mut active = 0;
     let n_features = ctx.features.len() as u32;
@@ -216,14 +219,16 @@ pub(super) fn feature_key(path: u64, feature: &Feature) -> u64 {
 impl Scratch {
     fn gather(&mut self, rows: &Rows, slots: &[u32]) {
         self.slots.clear();
-        self.slots.extend(slots.iter().copied().filter(|slot| *slot != HOLE));
         self.ys.clear();
-        self.ys.extend(self.slots.iter().map(|slot| rows.y(*slot)));
+        for slot in slots.iter().filter(|slot| **slot != HOLE) {
+            self.slots.push(*slot);
+            self.ys.push(rows.y(*slot));
+        }
     }
 
     /// The buffers for the two sides of a candidate.
-    pub(super) fn sides(&mut self) -> (&mut Vec<u32>, &mut Vec<u32>) {
-        (&mut self.left, &mut self.right)
+    pub(super) fn sides(&mut self) -> &mut Sides {
+        &mut self.sides
     }
 
     /// The buffer for the values of a feature.
@@ -275,23 +280,23 @@ fn consider_numeric<O: Objective>(
     scratch.hist.clear();
     scratch.hist.resize((grid.bins() + 1) * width, 0);
     fill(ctx.objective, &grid, &scratch.xs, &scratch.ys, &mut scratch.thresholds, &mut scratch.hist);
-    let shape = Shape::Numeric { grid, range };
-    let feature_stats = FeatureStats { feature, shape };
-    feature_stats.scan(ctx, &scratch.hist, &scratch.total, &mut scratch.left, &mut scratch.right, best);
+    scan_numeric(ctx, feature, &grid, range.missing > 0, &scratch.hist, &scratch.total, &mut scratch.sides, best);
     if let Some(stats) = stats {
-        stats.push(feature_stats, &scratch.hist);
+        let range = range.with_ends(&scratch.xs);
+        stats.push(feature, Shape::Numeric { grid, range }, &scratch.hist);
     }
     true
 }
 
 /// Up to how many records sorting beats bins.
-const SORT_UP_TO: usize = 24;
+const SORT_UP_TO: usize = 40;
 
 /// The range of a numeric feature in a node.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Range {
     pub(super) low: f32,
     pub(super) high: f32,
+    /// How many records are at the ends; 0 until [`Range::with_ends`] counts them.
     pub(super) at_low: u32,
     pub(super) at_high: u32,
     pub(super) missing: u32,
@@ -300,24 +305,30 @@ pub(super) struct Range {
 
 impl Range {
     /// The range of `feature` over `slots` (holes are skipped), and its values in `xs`.
+    #[inline]
     pub(super) fn of(rows: &Rows, slots: &[u32], feature: u32, xs: &mut Vec<u32>) -> Self {
         xs.clear();
-        let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
-        xs.extend(slots.iter().filter(|slot| **slot != HOLE).map(|slot| {
+        let (mut low, mut high, mut missing) = (f32::INFINITY, f32::NEG_INFINITY, 0);
+        for slot in slots.iter().filter(|slot| **slot != HOLE) {
             let bits = rows.x(*slot, feature);
             let x = f32::from_bits(bits);
             low = if x < low { x } else { low };
             high = if x > high { x } else { high };
-            bits
-        }));
-        let mut range = Self { low, high, at_low: 0, at_high: 0, missing: 0, n: xs.len() as u32 };
-        for bits in xs.iter() {
-            let x = f32::from_bits(*bits);
-            range.at_low += u32::from(x == low);
-            range.at_high += u32::from(x == high);
-            range.missing += u32::from(x.is_nan());
+            missing += u32::from(x.is_nan());
+            xs.push(bits);
         }
-        range
+        Self { low, high, at_low: 0, at_high: 0, missing, n: xs.len() as u32 }
+    }
+
+    /// The same range with the records at its ends counted among its values.
+    pub(super) fn with_ends(mut self, xs: &[u32]) -> Self {
+        (self.at_low, self.at_high) = (0, 0);
+        for bits in xs {
+            let x = f32::from_bits(*bits);
+            self.at_low += u32::from(x == self.low);
+            self.at_high += u32::from(x == self.high);
+        }
+        self
     }
 
     /// Whether no split of this feature separates anything.
@@ -348,28 +359,19 @@ pub(super) fn fill<O: Objective>(objective: &O, grid: &Grid, xs: &[u32], ys: &[i
 
 /// The winner by sorting: a gap between two neighbouring values offers the lowest threshold in it, if there is one.
 fn sort_numeric<O: Objective>(ctx: &Context<'_, O>, scratch: &mut Scratch, feature: u32, grid: &Grid, best: &mut Best) {
-    let pairs = &mut scratch.pairs;
-    pairs.clear();
-    pairs.extend(scratch.xs.iter().zip(&scratch.ys).map(|(bits, y)| (f32::from_bits(*bits), *y)));
-    insertion_sort(pairs);
-    let objective = ctx.objective;
-    scratch.left.clear();
-    scratch.left.resize(objective.width(), 0);
-    scratch.right.clear();
-    scratch.right.extend_from_slice(&scratch.total);
-    let (n, min_leaf) = (pairs.len(), ctx.limits.min_samples_leaf as usize);
-    for i in 0..n - 1 {
-        let (x, y) = pairs[i];
-        objective.add(&mut scratch.left, y);
-        objective.remove(&mut scratch.right, y);
-        let next = pairs[i + 1].0;
-        if x == next || i + 1 < min_leaf || n - i - 1 < min_leaf {
-            continue;
-        }
-        let score = objective.score(&scratch.left, &scratch.right);
+    let keys = &mut scratch.keys;
+    keys.clear();
+    keys.extend(scratch.xs.iter().enumerate().map(|(i, bits)| u64::from(ordered(*bits)) << 32 | i as u64));
+    keys.sort_unstable();
+    let keys = &*keys;
+    let xs = &scratch.xs;
+    let value = |key: u64| f32::from_bits(xs[key as u32 as usize]);
+    let min_leaf = ctx.limits.min_samples_leaf;
+    ctx.objective.sweep_sorted(keys, &scratch.ys, &scratch.total, min_leaf, &mut scratch.sides, |i, score| {
         if score <= best.score {
-            continue;
+            return;
         }
+        let (x, next) = (value(keys[i]), value(keys[i + 1]));
         let cell = grid.cell(x);
         let mut threshold = grid.point(cell);
         if threshold < x {
@@ -377,21 +379,69 @@ fn sort_numeric<O: Objective>(ctx: &Context<'_, O>, scratch: &mut Scratch, featu
         }
         if threshold < next {
             let test = Test::Threshold { threshold, missing_left: false };
-            best.offer(score, &scratch.left, || Split { feature, test, has_missing: false });
+            best.offer(score, 0, || Split { feature, test, has_missing: false });
         }
-    }
+    });
 }
 
-fn insertion_sort(pairs: &mut [(f32, i64)]) {
-    for i in 1..pairs.len() {
-        let pair = pairs[i];
-        let mut j = i;
-        while j > 0 && pairs[j - 1].0 > pair.0 {
-            pairs[j] = pairs[j - 1];
-            j -= 1;
-        }
-        pairs[j] = pair;
+/// The bits of an `f32`, mapped so that they order as the numbers do.
+#[inline]
+fn ordered(bits: u32) -> u32 {
+    bits ^ (((bits as i32) >> 31) as u32 | 0x8000_0000)
+}
+
+/// Offers the thresholds of a numeric feature from its bins, the last of which is for missing values.
+#[expect(clippy::too_many_arguments, reason = "the buffers of the caller, apart so that they can be borrowed together")]
+pub(super) fn scan_numeric<O: Objective, W: Word>(
+    ctx: &Context<'_, O>,
+    feature: u32,
+    grid: &Grid,
+    has_missing: bool,
+    hist: &[W],
+    total: &[u32],
+    sides: &mut Sides,
+    best: &mut Best,
+) {
+    let objective = ctx.objective;
+    let width = objective.width();
+    let min_leaf = ctx.limits.min_samples_leaf;
+    if !has_missing {
+        objective.sweep_bins(&hist[..grid.cells() * width], total, min_leaf, sides, |i, score| {
+            let test = || Test::Threshold { threshold: grid.threshold(i), missing_left: false };
+            best.offer(score, i, || Split { feature, test: test(), has_missing });
+        });
+        return;
     }
+    let missing = &hist[grid.bins() * width..(grid.bins() + 1) * width];
+    let n = objective.count(total);
+    let n_known = n - objective.count(missing);
+    let mut below = vec![0; width];
+    let mut offer = |left: &[u32], bin, test: &dyn Fn() -> Test| {
+        let n_left = objective.count(left);
+        if n_left >= min_leaf && n - n_left >= min_leaf {
+            sides.begin(total);
+            objective.split_off(&mut sides.right, left);
+            best.offer(objective.score(left, &sides.right), bin, || Split { feature, test: test(), has_missing });
+        }
+    };
+    let mut left = Vec::with_capacity(width);
+    for (i, bin) in hist.chunks_exact(width).take(grid.cells()).enumerate() {
+        objective.merge(&mut below, bin);
+        let n_below = objective.count(&below);
+        if n_below == 0 || n_below == n_known {
+            continue;
+        }
+        let missing_left = grid.missing_left(i);
+        left.clone_from(&below);
+        if missing_left {
+            objective.merge(&mut left, missing);
+        }
+        offer(&left, i, &|| Test::Threshold { threshold: grid.threshold(i), missing_left });
+    }
+    left.clear();
+    left.extend_from_slice(total);
+    objective.split_off(&mut left, missing);
+    offer(&left, grid.cells(), &|| Test::Threshold { threshold: f32::INFINITY, missing_left: false });
 }
 
 /// Offers the categories of a feature; returns whether it is not constant.
@@ -404,7 +454,6 @@ fn consider_categories<O: Objective>(
     stats: Option<&mut Stats>,
     best: &mut Best,
 ) -> bool {
-    let width = ctx.objective.width();
     let first = ctx.rows.x(scratch.slots[0], feature);
     if scratch.slots.iter().all(|slot| ctx.rows.x(*slot, feature) == first) {
         if let Some(stats) = stats {
@@ -412,73 +461,57 @@ fn consider_categories<O: Objective>(
         }
         return false;
     }
-    scratch.hist.clear();
-    if scratch.local.len() < categories.len() {
-        scratch.local.resize(categories.len(), 0);
+    let width = ctx.objective.width();
+    let Scratch { slots, ys, local, codes, hist, .. } = scratch;
+    hist.clear();
+    codes.clear();
+    if local.len() < categories.len() {
+        local.resize(categories.len(), 0);
     }
-    let mut codes = Vec::new();
-    for (slot, y) in scratch.slots.iter().zip(&scratch.ys) {
+    for (slot, y) in slots.iter().zip(ys) {
         let code = ctx.rows.x(*slot, feature);
-        let mut place = scratch.local[code as usize] as usize;
+        let mut place = local[code as usize] as usize;
         if place == 0 {
             codes.push(code);
             place = codes.len();
-            scratch.local[code as usize] = place as u32;
-            scratch.hist.resize(place * width, 0);
+            local[code as usize] = place as u32;
+            hist.resize(place * width, 0);
         }
-        ctx.objective.add(&mut scratch.hist[(place - 1) * width..place * width], *y);
+        ctx.objective.add(&mut hist[(place - 1) * width..place * width], *y);
     }
-    for code in &codes {
-        scratch.local[*code as usize] = 0;
-    }
+    codes.iter().for_each(|code| local[*code as usize] = 0);
     let key = feature_key(path, &ctx.features[feature as usize]);
-    let feature_stats = FeatureStats { feature, shape: Shape::Categories { codes, key } };
-    feature_stats.scan(ctx, &scratch.hist, &scratch.total, &mut scratch.left, &mut scratch.right, best);
+    scan_categories(ctx, feature, codes, key, hist, &scratch.total, &mut scratch.sides, best);
     if let Some(stats) = stats {
-        stats.push(feature_stats, &scratch.hist);
+        stats.push(feature, Shape::Categories { codes: codes.clone(), key }, &scratch.hist);
     }
     true
 }
 
-/// Offers "this category or not" from the statistics of each category present.
+/// Offers "this category or not" from the bins of the categories present.
 #[expect(clippy::too_many_arguments, reason = "the buffers of the caller, apart so that they can be borrowed together")]
-pub(super) fn scan_categories<O: Objective>(
+pub(super) fn scan_categories<O: Objective, W: Word>(
     ctx: &Context<'_, O>,
     feature: u32,
     codes: &[u32],
     key: u64,
-    hist: &[u32],
+    hist: &[W],
     total: &[u32],
-    right: &mut Vec<u32>,
+    sides: &mut Sides,
     best: &mut Best,
 ) {
-    let objective = ctx.objective;
-    let width = objective.width();
     let Some(categories) = &ctx.features[feature as usize].categories else { return };
-    let limit = cut(codes, key, categories, ctx.limits.n_thresholds as usize);
-    let n = objective.count(total);
-    for (code, left) in codes.iter().zip(hist.chunks_exact(width)) {
-        let hash = mix(key, categories.hash(*code));
-        if limit.is_some_and(|limit| (hash, categories.name(*code)) > limit) {
-            continue;
+    let order = |code: u32| (mix(key, categories.hash(code)), categories.name(code));
+    let limit = ctx.limits.n_thresholds as usize;
+    // The last category that is a candidate, if not all are.
+    let last = (codes.len() > limit).then(|| {
+        let mut orders: Vec<_> = codes.iter().map(|code| order(*code)).collect();
+        *orders.select_nth_unstable(limit - 1).1
+    });
+    ctx.objective.sweep_each(hist, total, ctx.limits.min_samples_leaf, sides, |i, score| {
+        let code = codes[i];
+        if last.is_none_or(|last| order(code) <= last) {
+            best.offer_category(score, i, Split { feature, test: Test::Category(code), has_missing: false }, categories, key);
         }
-        let n_left = objective.count(left);
-        if n_left < ctx.limits.min_samples_leaf || n - n_left < ctx.limits.min_samples_leaf {
-            continue;
-        }
-        right.clear();
-        right.extend_from_slice(total);
-        objective.split_off(right, left);
-        best.offer_category(objective.score(left, right), left, feature, *code, hash, categories);
-    }
-}
-
-/// The last category that is a candidate, if not all are.
-fn cut<'a>(codes: &[u32], key: u64, categories: &'a Categories, limit: usize) -> Option<(u64, Option<&'a str>)> {
-    if codes.len() <= limit {
-        return None;
-    }
-    let mut order: Vec<(u64, Option<&str>)> =
-        codes.iter().map(|code| (mix(key, categories.hash(*code)), categories.name(*code))).collect();
-    Some(*order.select_nth_unstable(limit - 1).1)
+    });
 }

@@ -1,17 +1,15 @@
 //! The bins of a node, kept so that a forgotten record costs a few additions instead of a pass over the node.
 
 use super::grid::Grid;
-use super::objective::Objective;
-use super::split::{Best, Context, HOLE, Range, Scratch, Split, Test, scan_categories};
+use super::objective::{Objective, Sides, Word};
+use super::split::{Best, Context, HOLE, Range, Scratch, Split, Test, scan_categories, scan_numeric};
 
 /// The bins of the features that a node considers.
 #[derive(Debug, Clone)]
 pub(super) struct Stats {
     width: usize,
     features: Vec<FeatureStats>,
-    /// Where the bins of each feature start in `hist`, in words.
-    starts: Vec<u32>,
-    hist: Vec<u32>,
+    bins: Bins,
     total: Vec<u32>,
     /// Features that the node passed over since they are constant in it, with the bits of their value.
     skipped: Vec<(u32, u32)>,
@@ -23,11 +21,21 @@ pub(super) struct Stats {
     forgotten: u32,
 }
 
+/// The bins of all features, one feature after another.
+#[derive(Debug, Clone)]
+enum Bins {
+    /// Counts of a node with fewer than 2^16 records.
+    Narrow(Vec<u16>),
+    Wide(Vec<u32>),
+}
+
 /// One feature of a node.
 #[derive(Debug, Clone)]
 pub(super) struct FeatureStats {
     pub(super) feature: u32,
     pub(super) shape: Shape,
+    /// Where its bins start, in words.
+    pub(super) start: u32,
 }
 
 /// How the bins of a feature are laid out.
@@ -51,12 +59,11 @@ pub(super) enum Verdict {
 }
 
 impl Stats {
-    pub(super) fn new(width: usize) -> Self {
+    pub(super) fn new<O: Objective>(width: usize, n: u32) -> Self {
         Self {
             width,
             features: Vec::new(),
-            starts: Vec::new(),
-            hist: Vec::new(),
+            bins: if O::COUNTS && n < 1 << 16 { Bins::Narrow(Vec::new()) } else { Bins::Wide(Vec::new()) },
             total: Vec::new(),
             skipped: Vec::new(),
             left: Vec::new(),
@@ -65,10 +72,21 @@ impl Stats {
         }
     }
 
-    pub(super) fn push(&mut self, feature: FeatureStats, hist: &[u32]) {
-        self.features.push(feature);
-        self.starts.push(self.hist.len() as u32);
-        self.hist.extend_from_slice(hist);
+    /// Adds a feature with its bins.
+    pub(super) fn push(&mut self, feature: u32, shape: Shape, hist: &[u32]) {
+        let start = match &mut self.bins {
+            Bins::Narrow(bins) => {
+                let start = bins.len();
+                bins.extend(hist.iter().map(|count| *count as u16));
+                start
+            }
+            Bins::Wide(bins) => {
+                let start = bins.len();
+                bins.extend_from_slice(hist);
+                start
+            }
+        };
+        self.features.push(FeatureStats { feature, shape, start: start as u32 });
     }
 
     pub(super) fn skip(&mut self, feature: u32, bits: u32) {
@@ -78,16 +96,26 @@ impl Stats {
     /// Ends the making of the bins of a node with these totals, of which `best` came out as the best candidate.
     pub(super) fn finish<O: Objective>(&mut self, objective: &O, total: &[u32], best: &Best) {
         self.total.extend_from_slice(total);
-        self.hist.shrink_to_fit();
+        match &mut self.bins {
+            Bins::Narrow(bins) => bins.shrink_to_fit(),
+            Bins::Wide(bins) => bins.shrink_to_fit(),
+        }
         self.features.shrink_to_fit();
         self.settle(objective, best);
     }
 
     /// Takes note of the outcome of a scan.
     fn settle<O: Objective>(&mut self, objective: &O, best: &Best) {
-        self.left.clone_from(&best.left);
         self.rival = f64::from(objective.count(&self.total)) - best.second;
         self.forgotten = 0;
+        self.left.clear();
+        self.left.resize(self.width, 0);
+        let Some(split) = best.split else { return };
+        let Some(feature) = self.features.iter().find(|feature| feature.feature == split.feature) else { return };
+        match &self.bins {
+            Bins::Narrow(bins) => feature.left_of(objective, &bins[feature.start as usize..], &split, best.bin, &mut self.left),
+            Bins::Wide(bins) => feature.left_of(objective, &bins[feature.start as usize..], &split, best.bin, &mut self.left),
+        }
     }
 
     /// The statistics of all records of the node.
@@ -107,7 +135,11 @@ impl Stats {
             .sum();
         size_of::<Self>()
             + self.features.capacity() * size_of::<FeatureStats>()
-            + 4 * (self.starts.capacity() + self.hist.capacity() + self.total.capacity() + self.left.capacity())
+            + match &self.bins {
+                Bins::Narrow(bins) => 2 * bins.capacity(),
+                Bins::Wide(bins) => 4 * bins.capacity(),
+            }
+            + 4 * (self.total.capacity() + self.left.capacity())
             + 8 * self.skipped.capacity()
             + codes
     }
@@ -122,6 +154,9 @@ impl Stats {
         change: (&[u32], &[u32]),
     ) -> Verdict {
         let (removed, added) = change;
+        if !self.bins.hold(removed.len() + added.len() + ctx.objective.count(&self.total) as usize) {
+            return Verdict::Stale;
+        }
         let mut touched = Touched { rescan: !added.is_empty() || split.is_none(), ..Touched::default() };
         for slot in removed {
             self.take(ctx, *slot, split, &mut touched);
@@ -159,21 +194,15 @@ impl Stats {
 
     fn scan<O: Objective>(&mut self, ctx: &Context<'_, O>, scratch: &mut Scratch) -> Option<Split> {
         let mut best = Best::new();
-        let (left, right) = scratch.sides();
-        for (i, feature) in self.features.iter().enumerate() {
-            feature.scan(ctx, &self.hist[self.bins_of(i)], &self.total, left, right, &mut best);
+        for feature in &self.features {
+            let start = feature.start as usize;
+            match &self.bins {
+                Bins::Narrow(bins) => feature.scan(ctx, &bins[start..], &self.total, scratch.sides(), &mut best),
+                Bins::Wide(bins) => feature.scan(ctx, &bins[start..], &self.total, scratch.sides(), &mut best),
+            }
         }
         self.settle(ctx.objective, &best);
         best.split
-    }
-
-    fn bins_of(&self, i: usize) -> std::ops::Range<usize> {
-        self.starts[i] as usize..self.starts.get(i + 1).map_or(self.hist.len(), |start| *start as usize)
-    }
-
-    fn bin(&mut self, i: usize, bin: usize) -> &mut [u32] {
-        let start = self.starts[i] as usize + bin * self.width;
-        &mut self.hist[start..start + self.width]
     }
 
     /// Takes a record out of the bins.
@@ -203,10 +232,8 @@ impl Stats {
                 }
                 Shape::Categories { codes, .. } => codes.iter().position(|code| *code == bits).unwrap_or_default(),
             };
-            let is_category = matches!(self.features[i].shape, Shape::Categories { .. });
-            let cells = self.bin(i, bin);
-            ctx.objective.remove(cells, y);
-            touched.stale |= is_category && ctx.objective.count(cells) == 0;
+            let left = self.bins.remove(ctx.objective, self.features[i].start as usize + bin * self.width, self.width, y);
+            touched.stale |= left == 0 && matches!(self.features[i].shape, Shape::Categories { .. });
         }
     }
 
@@ -235,7 +262,7 @@ impl Stats {
                 Shape::Categories { codes, .. } => codes.iter().position(|code| *code == bits),
             };
             match bin {
-                Some(bin) => ctx.objective.add(self.bin(i, bin), y),
+                Some(bin) => self.bins.add(ctx.objective, self.features[i].start as usize + bin * self.width, self.width, y),
                 None => touched.stale = true,
             }
             if touched.stale {
@@ -254,9 +281,10 @@ impl Stats {
             if range.missing < range.n && range.at_low > 0 && range.at_high > 0 {
                 continue;
             }
-            *range = Range::of(ctx.rows, slots, feature.feature, scratch.values());
+            let xs = scratch.values();
+            *range = Range::of(ctx.rows, slots, feature.feature, xs).with_ends(xs);
             debug_assert_eq!(slots.iter().filter(|slot| **slot != HOLE).count(), range.n as usize);
-            if range.is_constant() || range.missing == range.n {
+            if range.is_constant() {
                 return false;
             }
             let level = Grid::new(range.low, range.high, ctx.limits.n_thresholds, 0).level();
@@ -279,118 +307,65 @@ struct Touched {
     ranges: u64,
 }
 
+impl Bins {
+    /// Whether counts of `n` records fit.
+    fn hold(&self, n: usize) -> bool {
+        matches!(self, Self::Wide(_)) || n < 1 << 16
+    }
+
+    /// Takes a record out of the bin at `start`; returns how many the bin holds then.
+    #[inline]
+    fn remove<O: Objective>(&mut self, objective: &O, start: usize, width: usize, y: i64) -> u32 {
+        match self {
+            Self::Narrow(bins) => {
+                bins[start + y as usize] -= 1;
+                objective.count(&bins[start..start + width])
+            }
+            Self::Wide(bins) => {
+                objective.remove(&mut bins[start..start + width], y);
+                objective.count(&bins[start..start + width])
+            }
+        }
+    }
+
+    /// Puts a record into the bin at `start`.
+    #[inline]
+    fn add<O: Objective>(&mut self, objective: &O, start: usize, width: usize, y: i64) {
+        match self {
+            Self::Narrow(bins) => bins[start + y as usize] += 1,
+            Self::Wide(bins) => objective.add(&mut bins[start..start + width], y),
+        }
+    }
+}
+
 impl FeatureStats {
-    /// Offers the candidates of this feature.
-    pub(super) fn scan<O: Objective>(
-        &self,
-        ctx: &Context<'_, O>,
-        hist: &[u32],
-        total: &[u32],
-        left: &mut Vec<u32>,
-        right: &mut Vec<u32>,
-        best: &mut Best,
-    ) {
+    /// Offers the candidates of this feature from its bins, with which `hist` begins.
+    fn scan<O: Objective, W: Word>(&self, ctx: &Context<'_, O>, hist: &[W], total: &[u32], sides: &mut Sides, best: &mut Best) {
+        let width = ctx.objective.width();
         match &self.shape {
-            Shape::Numeric { grid, range } if range.missing == 0 => self.scan_thresholds(ctx, grid, hist, total, (left, right), best),
-            Shape::Numeric { grid, .. } => self.scan_with_missing(ctx, grid, hist, total, (left, right), best),
-            Shape::Categories { codes, key } => scan_categories(ctx, self.feature, codes, *key, hist, total, right, best),
+            Shape::Numeric { grid, range } => {
+                let hist = &hist[..(grid.bins() + 1) * width];
+                scan_numeric(ctx, self.feature, grid, range.missing > 0, hist, total, sides, best);
+            }
+            Shape::Categories { codes, key } => {
+                scan_categories(ctx, self.feature, codes, *key, &hist[..codes.len() * width], total, sides, best);
+            }
         }
     }
 
-    fn scan_thresholds<O: Objective>(
-        &self,
-        ctx: &Context<'_, O>,
-        grid: &Grid,
-        hist: &[u32],
-        total: &[u32],
-        (left, right): (&mut Vec<u32>, &mut Vec<u32>),
-        best: &mut Best,
-    ) {
-        let objective = ctx.objective;
+    /// Adds up what a split sends left from the bins of its feature, with which `hist` begins.
+    fn left_of<O: Objective, W: Word>(&self, objective: &O, hist: &[W], split: &Split, bin: usize, left: &mut [u32]) {
         let width = objective.width();
-        left.clear();
-        left.resize(width, 0);
-        right.clear();
-        right.extend_from_slice(total);
-        let min_leaf = ctx.limits.min_samples_leaf;
-        let (mut n_left, mut n_right) = (0, objective.count(total));
-        for (i, bin) in hist.chunks_exact(width).take(grid.cells()).enumerate() {
-            let n = objective.count(bin);
-            if n == 0 {
-                // The same records go left as at the threshold before, which comes first among equals.
-                continue;
+        let bin_at = |i: usize| &hist[i * width..(i + 1) * width];
+        match (&self.shape, split.test) {
+            (Shape::Categories { .. }, _) => objective.merge(left, bin_at(bin)),
+            (Shape::Numeric { grid, .. }, Test::Threshold { missing_left, .. }) => {
+                (0..=bin).for_each(|i| objective.merge(left, bin_at(i)));
+                if missing_left {
+                    objective.merge(left, bin_at(grid.bins()));
+                }
             }
-            objective.merge(left, bin);
-            objective.split_off(right, bin);
-            n_left += n;
-            n_right -= n;
-            if n_left < min_leaf {
-                continue;
-            }
-            if n_right < min_leaf {
-                break;
-            }
-            best.offer(objective.score(left, right), left, || Split {
-                feature: self.feature,
-                test: Test::Threshold { threshold: grid.threshold(i), missing_left: false },
-                has_missing: false,
-            });
-        }
-    }
-
-    fn scan_with_missing<O: Objective>(
-        &self,
-        ctx: &Context<'_, O>,
-        grid: &Grid,
-        hist: &[u32],
-        total: &[u32],
-        (left, right): (&mut Vec<u32>, &mut Vec<u32>),
-        best: &mut Best,
-    ) {
-        let objective = ctx.objective;
-        let width = objective.width();
-        let min_leaf = ctx.limits.min_samples_leaf;
-        let missing = &hist[grid.bins() * width..(grid.bins() + 1) * width];
-        let mut below = vec![0; width];
-        let n_known = objective.count(total) - objective.count(missing);
-        for (i, bin) in hist.chunks_exact(width).take(grid.cells()).enumerate() {
-            objective.merge(&mut below, bin);
-            let n_below = objective.count(&below);
-            if n_below == 0 || n_below == n_known {
-                continue;
-            }
-            let missing_left = grid.missing_left(i);
-            left.clone_from(&below);
-            if missing_left {
-                objective.merge(left, missing);
-            }
-            let test = || Test::Threshold { threshold: grid.threshold(i), missing_left };
-            self.offer(ctx, total, left, right, min_leaf, test, best);
-        }
-        left.clear();
-        left.extend_from_slice(total);
-        objective.split_off(left, missing);
-        let test = || Test::Threshold { threshold: f32::INFINITY, missing_left: false };
-        self.offer(ctx, total, left, right, min_leaf, test, best);
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the buffers of the caller")]
-    fn offer<O: Objective>(
-        &self,
-        ctx: &Context<'_, O>,
-        total: &[u32],
-        left: &[u32],
-        right: &mut Vec<u32>,
-        min_leaf: u32,
-        test: impl FnOnce() -> Test,
-        best: &mut Best,
-    ) {
-        right.clear();
-        right.extend_from_slice(total);
-        ctx.objective.split_off(right, left);
-        if ctx.objective.count(left).min(ctx.objective.count(right)) >= min_leaf {
-            let score = ctx.objective.score(left, right);
-            best.offer(score, left, || Split { feature: self.feature, test: test(), has_missing: true });
+            (Shape::Numeric { .. }, Test::Category(_)) => {}
         }
     }
 }

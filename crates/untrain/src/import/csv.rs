@@ -23,8 +23,7 @@ pub(super) fn read(reading: Reading<'_>, text: &str, usual: Option<char>, plan: 
     scanner.record(&mut values)?;
     let names = names(&values);
     reading.check_names(&names)?;
-    let mut wanted: Vec<Option<Texts>> =
-        plan(&names)?.into_iter().map(|want| (want != Want::Nothing).then(Texts::default)).collect();
+    let mut wanted: Vec<Option<Texts>> = plan(&names)?.into_iter().map(|want| (want != Want::Nothing).then(Texts::default)).collect();
     let mut lines = Vec::new();
     while let Some(line) = scanner.record(&mut values)? {
         if values.len() != names.len() {
@@ -38,7 +37,6 @@ pub(super) fn read(reading: Reading<'_>, text: &str, usual: Option<char>, plan: 
             }
         }
     }
-    reading.check_len(lines.len())?;
     let columns = names.into_iter().zip(wanted).filter_map(|(name, texts)| Some((name, Cells::Texts(texts?.finish())))).collect();
     Ok(Table { path: reading.path.to_owned(), columns, len: lines.len(), lines: Some(lines) })
 }
@@ -137,9 +135,11 @@ impl<'a> Scanner<'a> {
         match self.byte(0) {
             None | Some(b'\r' | b'\n') => Ok(value),
             Some(byte) if byte == self.delimiter => Ok(value),
-            Some(_) => {
-                Err(Error::Quote { path: self.reading.path.to_owned(), line: u64::from(opened), reason: "there is text after a quoted value" })
-            }
+            Some(_) => Err(Error::Quote {
+                path: self.reading.path.to_owned(),
+                line: u64::from(opened),
+                reason: "there is text after a quoted value",
+            }),
         }
     }
 
@@ -171,14 +171,7 @@ mod tests {
 
     #[test]
     fn the_delimiter_is_guessed_from_the_header() {
-        let table = [
-            ("a,b\n1;2;3,4", b','),
-            ("a;b;c\n1,2", b';'),
-            ("\n\"a,b,c\"\tb", b'\t'),
-            ("a|b", b'|'),
-            ("a", b','),
-            ("a,b;c", b','),
-        ];
+        let table = [("a,b\n1;2;3,4", b','), ("a;b;c\n1,2", b';'), ("\n\"a,b,c\"\tb", b'\t'), ("a|b", b'|'), ("a", b','), ("a,b;c", b',')];
         for (text, delimiter) in table {
             assert_eq!(guess(text), delimiter, "{text}");
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use arrow_array::{Array as _, StringArray};
+use arrow_array::StringArray;
 use sha2::{Digest as _, Sha256};
 
 use super::error::{Error, Result};

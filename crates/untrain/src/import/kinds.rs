@@ -10,8 +10,13 @@ use super::table::{Cells, Table};
 
 /// The values of column `name` by its kind: the one that is `given`, or the one that the values suggest.
 pub(super) fn settle(table: &Table, name: &str, cells: Cells, given: Option<Kind>) -> Result<(Kind, ArrayRef)> {
-    let settled = match (cells, given) {
-        (Cells::Numbers(numbers), None | Some(Kind::Numeric)) => (Kind::Numeric, Arc::new(numbers) as ArrayRef),
+    Ok(match (cells, given) {
+        (Cells::Numbers(numbers), None | Some(Kind::Numeric)) => {
+            match (0..numbers.len()).find(|row| numbers.is_valid(*row) && !numbers.value(*row).is_finite()) {
+                Some(row) => return Err(misfit(table, name, row, &numbers.value(row).to_string(), FINITE)),
+                None => (Kind::Numeric, Arc::new(numbers) as ArrayRef),
+            }
+        }
         (Cells::Flags(flags), None) if flags.null_count() == flags.len() => {
             // A column without values has the kind that the same column has in a file of text.
             (Kind::Numeric, Arc::new(Float64Array::new_null(flags.len())) as ArrayRef)
@@ -23,13 +28,7 @@ pub(super) fn settle(table: &Table, name: &str, cells: Cells, given: Option<Kind
             let values = parse(&texts, kind).map_err(|(row, expected)| misfit(table, name, row, texts.value(row), expected))?;
             (kind, values)
         }
-    };
-    if let Some(numbers) = settled.1.as_any().downcast_ref::<Float64Array>()
-        && let Some(row) = (0..numbers.len()).find(|row| numbers.is_valid(*row) && !numbers.value(*row).is_finite())
-    {
-        return Err(misfit(table, name, row, &numbers.value(row).to_string(), FINITE));
-    }
-    Ok(settled)
+    })
 }
 
 /// Parses texts, or tells the first row that does not fit and what was expected of it.
@@ -38,7 +37,12 @@ fn parse(texts: &StringArray, kind: Kind) -> Result<ArrayRef, (usize, &'static s
     Ok(match kind {
         Kind::Categorical => Arc::new(texts.clone()),
         Kind::Numeric => {
-            let number = |(row, text): (usize, Option<&str>)| text.map(|text| Kind::number(text).ok_or((row, "a number"))).transpose();
+            let number = |(row, text): (usize, Option<&str>)| match text.map(Kind::number) {
+                None => Ok(None),
+                Some(None) => Err((row, "a number")),
+                Some(Some(number)) if !number.is_finite() => Err((row, FINITE)),
+                Some(number) => Ok(number),
+            };
             Arc::new(all().map(number).collect::<Result<Float64Array, _>>()?)
         }
         Kind::Boolean => {

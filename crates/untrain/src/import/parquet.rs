@@ -11,6 +11,7 @@ use arrow_schema::{ArrowError, DataType, Schema, TimeUnit};
 use arrow_select::concat::concat;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use untrain_core::Kind;
 
 use super::error::{Error, Result};
 use super::table::{Cells, Plan, Reading, Table, Want};
@@ -39,7 +40,6 @@ pub(super) fn read(reading: Reading<'_>, plan: &Plan<'_>) -> Result<Table> {
             chunks.push(plain(reading, values, wants[*place]).map_err(|e| wrong(reading, e))?);
         }
     }
-    reading.check_len(len)?;
     let mut columns = Vec::with_capacity(kept.len());
     for (chunks, place) in chunks.into_iter().zip(kept).filter(|_| len > 0) {
         let pieces: Vec<&dyn arrow_array::Array> = chunks.iter().map(AsRef::as_ref).collect();
@@ -96,8 +96,10 @@ fn plain(reading: Reading<'_>, values: &ArrayRef, want: Want) -> Result<ArrayRef
         kind if kind.is_numeric() && !(want == Want::Text && is_whole(kind)) => {
             let numbers = cast(values, &DataType::Float64)?;
             let numbers = numbers.as_primitive::<Float64Type>();
-            if numbers.values().iter().any(|value| value.is_nan()) {
-                return Ok(Arc::new(numbers.iter().map(|value| value.filter(|value| !value.is_nan())).collect::<Float64Array>()));
+            let markers: Vec<f64> = reading.missing.iter().filter_map(|marker| Kind::number(marker)).collect();
+            let missing = |value: f64| value.is_nan() || markers.contains(&value);
+            if numbers.values().iter().any(|value| missing(*value)) {
+                return Ok(Arc::new(numbers.iter().map(|value| value.filter(|value| !missing(*value))).collect::<Float64Array>()));
             }
             Ok(Arc::new(numbers.clone()))
         }
@@ -111,10 +113,8 @@ fn plain(reading: Reading<'_>, values: &ArrayRef, want: Want) -> Result<ArrayRef
 
 /// Whether the numbers of this type are integers, whose digits a float may not hold.
 fn is_whole(kind: &DataType) -> bool {
-    let decimal = matches!(
-        kind,
-        DataType::Decimal32(_, 0) | DataType::Decimal64(_, 0) | DataType::Decimal128(_, 0) | DataType::Decimal256(_, 0)
-    );
+    let decimal =
+        matches!(kind, DataType::Decimal32(_, 0) | DataType::Decimal64(_, 0) | DataType::Decimal128(_, 0) | DataType::Decimal256(_, 0));
     kind.is_integer() || decimal
 }
 

@@ -109,7 +109,13 @@ impl Roles {
             Some(Holdout::Value { column, .. }) => Some(column),
             _ => None,
         };
-        let single = [(self.id.as_ref(), ID), (self.subject.as_ref(), SUBJECT), (self.target.as_ref(), "target"), (self.time.as_ref(), "time"), (split, SPLIT)];
+        let single = [
+            (self.id.as_ref(), ID),
+            (self.subject.as_ref(), SUBJECT),
+            (self.target.as_ref(), "target"),
+            (self.time.as_ref(), "time"),
+            (split, SPLIT),
+        ];
         let single = single.into_iter().filter_map(|(name, what)| Some((name?.as_str(), what)));
         let groups = self.groups.iter().map(|name| (name.as_str(), "group"));
         single.chain(groups).chain(self.drop.iter().map(|name| (name.as_str(), DROPPED))).collect()

@@ -68,10 +68,13 @@ impl Reading<'_> {
             Some("parquet") if !zipped => parquet::read(self, plan)?,
             _ => return Err(Error::Format { path: self.path.to_owned() }),
         };
-        if table.len == 0 {
-            return Err(Error::NoRecords { path: self.path.to_owned() });
+        // Indices of records are u32 throughout the program.
+        let (found, limit) = (table.len as u64, u64::from(u32::MAX));
+        match found {
+            0 => Err(Error::NoRecords { path: self.path.to_owned() }),
+            _ if found > limit => Err(untrain_core::Error::TooMany { what: "records", found, limit }.into()),
+            _ => Ok(table),
         }
-        Ok(table)
     }
 
     /// Whether `text` stands for a missing value.
@@ -81,12 +84,6 @@ impl Reading<'_> {
 
     pub(super) fn io(self, source: std::io::Error) -> Error {
         Error::Io { path: self.path.to_owned(), source }
-    }
-
-    /// Refuses more records than indices can count.
-    pub(super) fn check_len(self, n: usize) -> Result<()> {
-        let limit = u64::from(u32::MAX);
-        if n as u64 > limit { Err(untrain_core::Error::TooMany { what: "records", found: n as u64, limit }.into()) } else { Ok(()) }
     }
 
     /// Refuses two columns of one name.
@@ -105,7 +102,7 @@ impl Reading<'_> {
         if zipped { MultiGzDecoder::new(file).read_to_end(&mut bytes) } else { file.read_to_end(&mut bytes) }.map_err(|e| self.io(e))?;
         let mut text = String::from_utf8(bytes).map_err(|e| {
             let valid = &e.as_bytes()[..e.utf8_error().valid_up_to()];
-            Error::Encoding { path: self.path.to_owned(), line: 1 + valid.iter().filter(|byte| **byte == b'\n').count() as u64 }
+            Error::Encoding { path: self.path.to_owned(), line: valid.split(|byte| *byte == b'\n').count() as u64 }
         })?;
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
@@ -190,5 +187,9 @@ impl Texts {
 pub(super) fn write_number(value: f64, text: &mut String) {
     // Display of floats is some times slower than that of integers, and gives the same digits for these.
     let whole = value as i64;
-    let _ = if whole as f64 == value && whole != 0 && whole.unsigned_abs() < 1 << 53 { write!(text, "{whole}") } else { write!(text, "{value}") };
+    let _ = if whole as f64 == value && whole != 0 && whole.unsigned_abs() < 1 << 53 {
+        write!(text, "{whole}")
+    } else {
+        write!(text, "{value}")
+    };
 }

@@ -2,6 +2,9 @@
 
 use hashbrown::HashTable;
 
+/// In a list of slots, a place that no record takes.
+pub(super) const HOLE: u32 = u32::MAX;
+
 /// The records of one forest. Slots are private to one state in memory; bytes refer to records by their place in the
 /// order of ids.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +51,26 @@ impl Rows {
     #[inline]
     pub(super) fn x(&self, slot: u32, feature: u32) -> u32 {
         self.x[slot as usize * self.n_features + feature as usize]
+    }
+
+    /// The values of a feature of the records in `slots`.
+    #[inline]
+    pub(super) fn column(&self, slots: &[u32], feature: u32, values: &mut Vec<u32>) {
+        values.clear();
+        values.extend(slots.iter().map(|slot| self.x(*slot, feature)));
+    }
+
+    /// The same, where `slots` has holes.
+    pub(super) fn column_with_holes(&self, slots: &[u32], feature: u32, values: &mut Vec<u32>) {
+        values.clear();
+        values.extend(slots.iter().filter(|slot| **slot != HOLE).map(|slot| self.x(*slot, feature)));
+    }
+
+    /// The targets of the records in `slots`.
+    #[inline]
+    pub(super) fn targets(&self, slots: &[u32], targets: &mut Vec<i64>) {
+        targets.clear();
+        targets.extend(slots.iter().map(|slot| self.y(*slot)));
     }
 
     /// All features of a record.

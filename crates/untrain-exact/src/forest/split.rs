@@ -12,12 +12,9 @@
 use super::categories::Categories;
 use super::grid::Grid;
 use super::objective::{Objective, Sides, Word};
-use super::rows::Rows;
+use super::rows::{HOLE, Rows};
 use super::stats::{Shape, Stats};
 use untrain_core::mix;
-
-/// A place in `rows` of a tree that no record takes.
-pub(super) const HOLE: u32 = u32::MAX;
 
 /// Everything that decisions depend on besides the node.
 #[derive(Debug)]
@@ -219,11 +216,8 @@ pub(super) fn feature_key(path: u64, feature: &Feature) -> u64 {
 impl Scratch {
     fn gather(&mut self, rows: &Rows, slots: &[u32]) {
         self.slots.clear();
-        self.ys.clear();
-        for slot in slots.iter().filter(|slot| **slot != HOLE) {
-            self.slots.push(*slot);
-            self.ys.push(rows.y(*slot));
-        }
+        self.slots.extend(slots.iter().copied().filter(|slot| *slot != HOLE));
+        rows.targets(&self.slots, &mut self.ys);
     }
 
     /// The buffers for the two sides of a candidate.
@@ -256,6 +250,7 @@ fn is_pure<O: Objective>(ctx: &Context<'_, O>, scratch: &mut Scratch) -> bool {
 }
 
 /// Offers the thresholds of a numeric feature; returns whether it is not constant.
+#[inline(never)]
 fn consider_numeric<O: Objective>(
     ctx: &Context<'_, O>,
     scratch: &mut Scratch,
@@ -264,7 +259,8 @@ fn consider_numeric<O: Objective>(
     stats: Option<&mut Stats>,
     best: &mut Best,
 ) -> bool {
-    let range = Range::of(ctx.rows, &scratch.slots, feature, &mut scratch.xs);
+    ctx.rows.column(&scratch.slots, feature, &mut scratch.xs);
+    let range = Range::of(&scratch.xs);
     if range.is_constant() {
         if let Some(stats) = stats {
             stats.skip(feature, scratch.xs.first().copied().unwrap_or_default());
@@ -304,18 +300,14 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// The range of `feature` over `slots` (holes are skipped), and its values in `xs`.
-    #[inline]
-    pub(super) fn of(rows: &Rows, slots: &[u32], feature: u32, xs: &mut Vec<u32>) -> Self {
-        xs.clear();
+    /// The range of values.
+    pub(super) fn of(xs: &[u32]) -> Self {
         let (mut low, mut high, mut missing) = (f32::INFINITY, f32::NEG_INFINITY, 0);
-        for slot in slots.iter().filter(|slot| **slot != HOLE) {
-            let bits = rows.x(*slot, feature);
-            let x = f32::from_bits(bits);
+        for bits in xs {
+            let x = f32::from_bits(*bits);
             low = if x < low { x } else { low };
             high = if x > high { x } else { high };
             missing += u32::from(x.is_nan());
-            xs.push(bits);
         }
         Self { low, high, at_low: 0, at_high: 0, missing, n: xs.len() as u32 }
     }
@@ -338,6 +330,7 @@ impl Range {
 }
 
 /// Counts the records of each bin; the last bin is for missing values.
+#[inline(never)]
 pub(super) fn fill<O: Objective>(objective: &O, grid: &Grid, xs: &[u32], ys: &[i64], thresholds: &mut Vec<f32>, hist: &mut [u32]) {
     let width = objective.width();
     thresholds.clear();
@@ -358,6 +351,7 @@ pub(super) fn fill<O: Objective>(objective: &O, grid: &Grid, xs: &[u32], ys: &[i
 }
 
 /// The winner by sorting: a gap between two neighbouring values offers the lowest threshold in it, if there is one.
+#[inline(never)]
 fn sort_numeric<O: Objective>(ctx: &Context<'_, O>, scratch: &mut Scratch, feature: u32, grid: &Grid, best: &mut Best) {
     let keys = &mut scratch.keys;
     keys.clear();
@@ -445,6 +439,7 @@ pub(super) fn scan_numeric<O: Objective, W: Word>(
 }
 
 /// Offers the categories of a feature; returns whether it is not constant.
+#[inline(never)]
 fn consider_categories<O: Objective>(
     ctx: &Context<'_, O>,
     scratch: &mut Scratch,
@@ -454,38 +449,68 @@ fn consider_categories<O: Objective>(
     stats: Option<&mut Stats>,
     best: &mut Best,
 ) -> bool {
-    let first = ctx.rows.x(scratch.slots[0], feature);
-    if scratch.slots.iter().all(|slot| ctx.rows.x(*slot, feature) == first) {
+    ctx.rows.column(&scratch.slots, feature, &mut scratch.xs);
+    let first = scratch.xs[0];
+    if scratch.xs.iter().all(|code| *code == first) {
         if let Some(stats) = stats {
             stats.skip(feature, first);
         }
         return false;
     }
-    let width = ctx.objective.width();
-    let Scratch { slots, ys, local, codes, hist, .. } = scratch;
-    hist.clear();
-    codes.clear();
-    if local.len() < categories.len() {
-        local.resize(categories.len(), 0);
-    }
-    for (slot, y) in slots.iter().zip(ys) {
-        let code = ctx.rows.x(*slot, feature);
-        let mut place = local[code as usize] as usize;
-        if place == 0 {
-            codes.push(code);
-            place = codes.len();
-            local[code as usize] = place as u32;
-            hist.resize(place * width, 0);
-        }
-        ctx.objective.add(&mut hist[(place - 1) * width..place * width], *y);
-    }
-    codes.iter().for_each(|code| local[*code as usize] = 0);
+    let Scratch { xs, ys, local, codes, hist, .. } = scratch;
+    count_categories(ctx.objective, categories.len(), (xs, ys), local, codes, hist);
     let key = feature_key(path, &ctx.features[feature as usize]);
     scan_categories(ctx, feature, codes, key, hist, &scratch.total, &mut scratch.sides, best);
     if let Some(stats) = stats {
         stats.push(feature, Shape::Categories { codes: codes.clone(), key }, &scratch.hist);
     }
     true
+}
+
+/// Counts the records of each category present; `codes` tells which category has which bin.
+#[inline(never)]
+fn count_categories<O: Objective>(
+    objective: &O,
+    n_categories: usize,
+    (xs, ys): (&[u32], &[i64]),
+    local: &mut Vec<u32>,
+    codes: &mut Vec<u32>,
+    hist: &mut Vec<u32>,
+) {
+    /// Up to how many words a bin for every category is cheaper than to look for those present.
+    const DENSE: usize = 256;
+    let width = objective.width();
+    hist.clear();
+    codes.clear();
+    if n_categories * width <= DENSE {
+        hist.resize(n_categories * width, 0);
+        for (code, y) in xs.iter().zip(ys) {
+            let start = *code as usize * width;
+            objective.add(&mut hist[start..start + width], *y);
+        }
+        for code in 0..n_categories {
+            if objective.count(&hist[code * width..(code + 1) * width]) > 0 {
+                hist.copy_within(code * width..(code + 1) * width, codes.len() * width);
+                codes.push(code as u32);
+            }
+        }
+        hist.truncate(codes.len() * width);
+        return;
+    }
+    if local.len() < n_categories {
+        local.resize(n_categories, 0);
+    }
+    for (code, y) in xs.iter().zip(ys) {
+        let mut place = local[*code as usize] as usize;
+        if place == 0 {
+            codes.push(*code);
+            place = codes.len();
+            local[*code as usize] = place as u32;
+            hist.resize(place * width, 0);
+        }
+        objective.add(&mut hist[(place - 1) * width..place * width], *y);
+    }
+    codes.iter().for_each(|code| local[*code as usize] = 0);
 }
 
 /// Offers "this category or not" from the bins of the categories present.

@@ -2,7 +2,7 @@
 
 use super::grid::Grid;
 use super::objective::{Objective, Sides, Word};
-use super::split::{Best, Context, HOLE, Range, Scratch, Split, Test, scan_categories, scan_numeric};
+use super::split::{Best, Context, Range, Scratch, Split, Test, scan_categories, scan_numeric};
 
 /// The bins of the features that a node considers.
 #[derive(Debug, Clone)]
@@ -282,8 +282,8 @@ impl Stats {
                 continue;
             }
             let xs = scratch.values();
-            *range = Range::of(ctx.rows, slots, feature.feature, xs).with_ends(xs);
-            debug_assert_eq!(slots.iter().filter(|slot| **slot != HOLE).count(), range.n as usize);
+            ctx.rows.column_with_holes(slots, feature.feature, xs);
+            *range = Range::of(xs).with_ends(xs);
             if range.is_constant() {
                 return false;
             }

@@ -7,8 +7,8 @@
 use untrain_core::{Reader, Result, Writer, mix};
 
 use super::objective::Objective;
-use super::rows::Rows;
-use super::split::{Context, Decision, HOLE, Scratch, Split, Test, decide};
+use super::rows::{HOLE, Rows};
+use super::split::{Context, Decision, Scratch, Split, Test, decide};
 use super::stats::{Stats, Verdict};
 
 /// A tree over slots of [`Rows`].

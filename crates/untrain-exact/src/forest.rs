@@ -28,7 +28,7 @@ pub use params::{Criterion, MaxFeatures, NamedMaxFeatures, Params};
 
 use categories::{Categories, MISSING};
 use objective::{Entropy, Gini, Gini2, SquaredError};
-use rows::{Row, Rows};
+use rows::{Row, Rows, number};
 use split::{Context, Feature, Limits, Scratch};
 use tree::Tree;
 
@@ -326,10 +326,10 @@ impl ForestModel {
         let mut x = vec![0; columns.len()];
         let mut slots = Vec::with_capacity(places.len());
         for place in places {
-            for ((bits, column), feature) in x.iter_mut().zip(&columns).zip(&mut self.features) {
-                *bits = match &mut feature.categories {
-                    None => number_bits(column.number(*place)),
-                    Some(categories) => text_of(column, *place).map_or(MISSING, |text| categories.take(&text)),
+            for ((x, column), feature) in x.iter_mut().zip(&columns).zip(&mut self.features) {
+                *x = match &mut feature.categories {
+                    None => number::encode(number::rounded(column.number(*place))),
+                    Some(categories) => text_of(column, *place).map_or(MISSING, |text| categories.take(&text)) as i32,
                 };
             }
             let (y, number) = match self.learner.task {
@@ -353,7 +353,7 @@ impl ForestModel {
     fn release(&mut self, slot: u32) {
         for (feature, code) in self.features.iter_mut().zip(self.rows.row(slot)) {
             if let Some(categories) = &mut feature.categories {
-                categories.release(*code);
+                categories.release(*code as u32);
             }
         }
         match self.learner.task {
@@ -510,11 +510,6 @@ fn check_task(learner: &Forest, data: &Dataset) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// The bits of the `f32` nearest to a number, finite, without a negative zero; NaN if it is missing.
-fn number_bits(number: Option<f64>) -> u32 {
-    number.map_or(f32::NAN, |x| (x as f32).clamp(f32::MIN, f32::MAX) + 0.0).to_bits()
 }
 
 fn text_of<'a>(values: &Values<'a>, i: usize) -> Option<std::borrow::Cow<'a, str>> {

@@ -22,7 +22,7 @@ fn people() -> Result<Dataset, untrain_core::Error> {
         column("age", Kind::Numeric, Role::Feature),
         column("hours", Kind::Numeric, Role::Feature),
         column("country", Kind::Categorical, Role::Feature),
-        column("member", Kind::Boolean, Role::Target),
+        column("member", Kind::Boolean, Role::Feature),
         column("person", Kind::Categorical, Role::Subject),
         column("emp.var rate", Kind::Numeric, Role::Feature),
         column("a\"b`c", Kind::Numeric, Role::Feature),

@@ -70,10 +70,16 @@ impl Grid {
         truncated - i64::from(truncated as f64 > scaled)
     }
 
-    /// The place of `x`'s cell among the cells of this grid.
+    /// The place of `x`'s cell among the cells of this grid, for `x` in the range.
+    ///
+    /// It may be one off for an `x` at the border of two cells, within rounding. That is no matter to [`Grid::bin`]: the
+    /// point of the lower cell is at least 1/256 of a cell below the border, and that of the upper cell is not below it.
     #[inline]
     pub(super) fn place(&self, x: f32) -> usize {
-        (self.cell(x) - self.base) as usize
+        /// Adding it to a small number rounds that to an integer, which then stands in the lowest bits.
+        const TO_BITS: f64 = 6_755_399_441_055_744.0; // 1.5 · 2^52
+        let offset = f64::from(x) * self.inverse_width - self.base as f64;
+        ((offset - 0.5) + TO_BITS).to_bits() as u32 as usize
     }
 
     /// The bin of `x`.
@@ -82,8 +88,8 @@ impl Grid {
         if self.cells == 0 {
             return 0;
         }
-        let cell = self.cell(x);
-        (cell - self.base) as usize + usize::from(x > self.point(cell))
+        let place = self.place(x);
+        place + usize::from(x > self.threshold(place))
     }
 
     /// The threshold of the `i`-th cell.

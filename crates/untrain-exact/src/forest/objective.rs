@@ -41,6 +41,18 @@ pub(super) trait Objective: Sync {
     /// Adds a record with target `y` to a bin.
     fn add(&self, bin: &mut [u32], y: i64);
 
+    /// Adds records with targets `ys` to a bin.
+    fn add_all(&self, bin: &mut [u32], ys: &[i64]) {
+        ys.iter().for_each(|y| self.add(bin, *y));
+    }
+
+    /// Adds a record with target `y` to the `bin`-th of `bins`.
+    #[inline]
+    fn tally(&self, bins: &mut [u32], bin: usize, y: i64) {
+        let start = bin * self.width();
+        self.add(&mut bins[start..start + self.width()], y);
+    }
+
     /// Takes a record with target `y` out of a bin.
     fn remove(&self, bin: &mut [u32], y: i64);
 
@@ -202,6 +214,18 @@ impl Objective for Gini2 {
     #[inline]
     fn width(&self) -> usize {
         2
+    }
+
+    #[inline]
+    fn add_all(&self, bin: &mut [u32], ys: &[i64]) {
+        let ones = ys.iter().sum::<i64>() as u32;
+        bin[0] += ys.len() as u32 - ones;
+        bin[1] += ones;
+    }
+
+    #[inline]
+    fn tally(&self, bins: &mut [u32], bin: usize, y: i64) {
+        bins[bin * 2 + y as usize] += 1;
     }
 
     #[inline]

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use untrain_core::{Dataset, Error, Kind, Predictions, Result, Task, Values, nearest};
 
 use super::artefact::{Artefact, ArtefactNode};
-use super::number_bits;
+use super::rows::number;
 
 /// Records that walk down a tree together, so that their memory accesses overlap.
 const LANES: usize = 16;
@@ -157,6 +157,7 @@ impl<'a> Predictor<'a> {
             for (at, values) in at.iter_mut().zip(values.chunks_exact(self.n_rows)) {
                 let node = self.nodes[*at as usize];
                 let value = values[(node.row & !CATEGORY) as usize];
+                #[expect(clippy::needless_bitwise_bool, reason = "a branch would be mispredicted half of the time")]
                 let right = (value > node.value) | ((node.row & CATEGORY != 0) & (value < node.value));
                 let next = node.left + u32::from(right);
                 moved |= next ^ *at;
@@ -214,7 +215,7 @@ impl<'a> Column<'a> {
             match self {
                 Self::Codes(codes) => values[i * stride] = codes[start + i],
                 Self::Numbers(numbers) => {
-                    let x = f32::from_bits(number_bits(numbers.number(start + i)));
+                    let x = number::rounded(numbers.number(start + i));
                     (values[i * stride], values[i * stride + 1]) =
                         if x.is_nan() { (f32::NEG_INFINITY, f32::INFINITY) } else { (x, x) };
                 }

@@ -5,13 +5,40 @@ use hashbrown::HashTable;
 /// In a list of slots, a place that no record takes.
 pub(super) const HOLE: u32 = u32::MAX;
 
+/// A number as the rows hold it: the bits of an `f32`, mapped so that they order as integers as the numbers do.
+pub(super) mod number {
+    /// The missing value, after all others: NaN.
+    pub(in super::super) const MISSING: i32 = 0x7fc0_0000;
+
+    /// The `f32` nearest to a number, finite, without a negative zero; NaN if the number is missing.
+    pub(in super::super) fn rounded(number: Option<f64>) -> f32 {
+        number.map_or(f32::from_bits(MISSING as u32), |x| (x as f32).clamp(f32::MIN, f32::MAX) + 0.0)
+    }
+
+    #[inline]
+    pub(in super::super) fn encode(x: f32) -> i32 {
+        flip(x.to_bits() as i32)
+    }
+
+    #[inline]
+    pub(in super::super) fn decode(code: i32) -> f32 {
+        f32::from_bits(flip(code) as u32)
+    }
+
+    /// Its own inverse: negative numbers are stored by falling magnitude.
+    #[inline]
+    fn flip(bits: i32) -> i32 {
+        bits ^ ((bits >> 31) & i32::MAX)
+    }
+}
+
 /// The records of one forest. Slots are private to one state in memory; bytes refer to records by their place in the
 /// order of ids.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rows {
     n_features: usize,
-    /// Features, slot after slot: the bits of an `f32` (NaN if missing), or the code of a category.
-    x: Vec<u32>,
+    /// Features, slot after slot: a [`Number`], or the code of a category.
+    x: Vec<i32>,
     /// Targets: a class code or a fixed-point number.
     y: Vec<i64>,
     /// The target as it was given; empty for classes.
@@ -33,7 +60,7 @@ const FREE: u32 = u32::MAX;
 pub(super) struct Row<'a> {
     pub(super) id: &'a str,
     pub(super) key: u64,
-    pub(super) x: &'a [u32],
+    pub(super) x: &'a [i32],
     pub(super) y: i64,
     pub(super) number: Option<f64>,
 }
@@ -49,19 +76,19 @@ impl Rows {
     }
 
     #[inline]
-    pub(super) fn x(&self, slot: u32, feature: u32) -> u32 {
+    pub(super) fn x(&self, slot: u32, feature: u32) -> i32 {
         self.x[slot as usize * self.n_features + feature as usize]
     }
 
     /// The values of a feature of the records in `slots`.
     #[inline]
-    pub(super) fn column(&self, slots: &[u32], feature: u32, values: &mut Vec<u32>) {
+    pub(super) fn column(&self, slots: &[u32], feature: u32, values: &mut Vec<i32>) {
         values.clear();
         values.extend(slots.iter().map(|slot| self.x(*slot, feature)));
     }
 
     /// The same, where `slots` has holes.
-    pub(super) fn column_with_holes(&self, slots: &[u32], feature: u32, values: &mut Vec<u32>) {
+    pub(super) fn column_with_holes(&self, slots: &[u32], feature: u32, values: &mut Vec<i32>) {
         values.clear();
         values.extend(slots.iter().filter(|slot| **slot != HOLE).map(|slot| self.x(*slot, feature)));
     }
@@ -75,7 +102,7 @@ impl Rows {
 
     /// All features of a record.
     #[inline]
-    pub(super) fn row(&self, slot: u32) -> &[u32] {
+    pub(super) fn row(&self, slot: u32) -> &[i32] {
         let start = slot as usize * self.n_features;
         &self.x[start..start + self.n_features]
     }

@@ -12,7 +12,7 @@
 use super::categories::Categories;
 use super::grid::Grid;
 use super::objective::{Objective, Sides, Word};
-use super::rows::{HOLE, Rows};
+use super::rows::{HOLE, Rows, number};
 use super::stats::{Shape, Stats};
 use untrain_core::mix;
 
@@ -66,15 +66,12 @@ pub(super) enum Test {
 }
 
 impl Split {
-    /// Whether a record with these bits goes left.
+    /// Whether a record with this value of the feature goes left.
     #[inline]
-    pub(super) fn goes_left(&self, bits: u32) -> bool {
+    pub(super) fn goes_left(&self, x: i32) -> bool {
         match self.test {
-            Test::Threshold { threshold, missing_left } => {
-                let x = f32::from_bits(bits);
-                x <= threshold || (missing_left && x.is_nan())
-            }
-            Test::Category(code) => bits == code,
+            Test::Threshold { threshold, missing_left } => x <= number::encode(threshold) || (missing_left && x == number::MISSING),
+            Test::Category(code) => x == code as i32,
         }
     }
 
@@ -151,7 +148,7 @@ impl Best {
 pub(super) struct Scratch {
     slots: Vec<u32>,
     ys: Vec<i64>,
-    xs: Vec<u32>,
+    xs: Vec<i32>,
     keys: Vec<u64>,
     order: Vec<u32>,
     thresholds: Vec<f32>,
@@ -226,7 +223,7 @@ impl Scratch {
     }
 
     /// The buffer for the values of a feature.
-    pub(super) fn values(&mut self) -> &mut Vec<u32> {
+    pub(super) fn values(&mut self) -> &mut Vec<i32> {
         &mut self.xs
     }
 
@@ -243,9 +240,7 @@ impl Scratch {
 fn is_pure<O: Objective>(ctx: &Context<'_, O>, scratch: &mut Scratch) -> bool {
     scratch.total.clear();
     scratch.total.resize(ctx.objective.width(), 0);
-    for y in &scratch.ys {
-        ctx.objective.add(&mut scratch.total, *y);
-    }
+    ctx.objective.add_all(&mut scratch.total, &scratch.ys);
     ctx.objective.is_pure(&scratch.total).unwrap_or_else(|| scratch.ys.windows(2).all(|pair| pair[0] == pair[1]))
 }
 
@@ -301,24 +296,23 @@ pub(super) struct Range {
 
 impl Range {
     /// The range of values.
-    pub(super) fn of(xs: &[u32]) -> Self {
-        let (mut low, mut high, mut missing) = (f32::INFINITY, f32::NEG_INFINITY, 0);
-        for bits in xs {
-            let x = f32::from_bits(*bits);
-            low = if x < low { x } else { low };
-            high = if x > high { x } else { high };
-            missing += u32::from(x.is_nan());
+    pub(super) fn of(xs: &[i32]) -> Self {
+        let (mut low, mut high, mut missing) = (i32::MAX, i32::MIN, 0);
+        for x in xs {
+            low = low.min(*x);
+            high = high.max(if *x == number::MISSING { i32::MIN } else { *x });
+            missing += u32::from(*x == number::MISSING);
         }
-        Self { low, high, at_low: 0, at_high: 0, missing, n: xs.len() as u32 }
+        Self { low: number::decode(low), high: number::decode(high), at_low: 0, at_high: 0, missing, n: xs.len() as u32 }
     }
 
     /// The same range with the records at its ends counted among its values.
-    pub(super) fn with_ends(mut self, xs: &[u32]) -> Self {
+    pub(super) fn with_ends(mut self, xs: &[i32]) -> Self {
+        let (low, high) = (number::encode(self.low), number::encode(self.high));
         (self.at_low, self.at_high) = (0, 0);
-        for bits in xs {
-            let x = f32::from_bits(*bits);
-            self.at_low += u32::from(x == self.low);
-            self.at_high += u32::from(x == self.high);
+        for x in xs {
+            self.at_low += u32::from(*x == low);
+            self.at_high += u32::from(*x == high);
         }
         self
     }
@@ -331,22 +325,21 @@ impl Range {
 
 /// Counts the records of each bin; the last bin is for missing values.
 #[inline(never)]
-pub(super) fn fill<O: Objective>(objective: &O, grid: &Grid, xs: &[u32], ys: &[i64], thresholds: &mut Vec<f32>, hist: &mut [u32]) {
-    let width = objective.width();
+fn fill<O: Objective>(objective: &O, grid: &Grid, xs: &[i32], ys: &[i64], thresholds: &mut Vec<f32>, hist: &mut [u32]) {
     thresholds.clear();
     thresholds.extend((0..grid.cells()).map(|i| grid.threshold(i)));
     let missing = grid.bins();
-    for (bits, y) in xs.iter().zip(ys) {
-        let x = f32::from_bits(*bits);
-        let bin = if x.is_nan() {
+    for (x, y) in xs.iter().zip(ys) {
+        let bin = if *x == number::MISSING {
             missing
         } else if thresholds.is_empty() {
             0
         } else {
+            let x = number::decode(*x);
             let place = grid.place(x);
             place + usize::from(x > thresholds[place])
         };
-        objective.add(&mut hist[bin * width..(bin + 1) * width], *y);
+        objective.tally(hist, bin, *y);
     }
 }
 
@@ -355,11 +348,11 @@ pub(super) fn fill<O: Objective>(objective: &O, grid: &Grid, xs: &[u32], ys: &[i
 fn sort_numeric<O: Objective>(ctx: &Context<'_, O>, scratch: &mut Scratch, feature: u32, grid: &Grid, best: &mut Best) {
     let keys = &mut scratch.keys;
     keys.clear();
-    keys.extend(scratch.xs.iter().enumerate().map(|(i, bits)| u64::from(ordered(*bits)) << 32 | i as u64));
+    keys.extend(scratch.xs.iter().enumerate().map(|(i, x)| u64::from(x.cast_unsigned() ^ 1 << 31) << 32 | i as u64));
     keys.sort_unstable();
     let keys = &*keys;
     let xs = &scratch.xs;
-    let value = |key: u64| f32::from_bits(xs[key as u32 as usize]);
+    let value = |key: u64| number::decode(xs[key as u32 as usize]);
     let min_leaf = ctx.limits.min_samples_leaf;
     ctx.objective.sweep_sorted(keys, &scratch.ys, &scratch.total, min_leaf, &mut scratch.sides, |i, score| {
         if score <= best.score {
@@ -376,12 +369,6 @@ fn sort_numeric<O: Objective>(ctx: &Context<'_, O>, scratch: &mut Scratch, featu
             best.offer(score, 0, || Split { feature, test, has_missing: false });
         }
     });
-}
-
-/// The bits of an `f32`, mapped so that they order as the numbers do.
-#[inline]
-fn ordered(bits: u32) -> u32 {
-    bits ^ (((bits as i32) >> 31) as u32 | 0x8000_0000)
 }
 
 /// Offers the thresholds of a numeric feature from its bins, the last of which is for missing values.
@@ -472,7 +459,7 @@ fn consider_categories<O: Objective>(
 fn count_categories<O: Objective>(
     objective: &O,
     n_categories: usize,
-    (xs, ys): (&[u32], &[i64]),
+    (xs, ys): (&[i32], &[i64]),
     local: &mut Vec<u32>,
     codes: &mut Vec<u32>,
     hist: &mut Vec<u32>,
@@ -485,8 +472,7 @@ fn count_categories<O: Objective>(
     if n_categories * width <= DENSE {
         hist.resize(n_categories * width, 0);
         for (code, y) in xs.iter().zip(ys) {
-            let start = *code as usize * width;
-            objective.add(&mut hist[start..start + width], *y);
+            objective.tally(hist, *code as usize, *y);
         }
         for code in 0..n_categories {
             if objective.count(&hist[code * width..(code + 1) * width]) > 0 {
@@ -503,12 +489,12 @@ fn count_categories<O: Objective>(
     for (code, y) in xs.iter().zip(ys) {
         let mut place = local[*code as usize] as usize;
         if place == 0 {
-            codes.push(*code);
+            codes.push(*code as u32);
             place = codes.len();
             local[*code as usize] = place as u32;
             hist.resize(place * width, 0);
         }
-        objective.add(&mut hist[(place - 1) * width..place * width], *y);
+        objective.tally(hist, place - 1, *y);
     }
     codes.iter().for_each(|code| local[*code as usize] = 0);
 }

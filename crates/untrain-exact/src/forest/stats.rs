@@ -2,6 +2,7 @@
 
 use super::grid::Grid;
 use super::objective::{Objective, Sides, Word};
+use super::rows::number;
 use super::split::{Best, Context, Range, Scratch, Split, Test, scan_categories, scan_numeric};
 
 /// The bins of the features that a node considers.
@@ -11,8 +12,8 @@ pub(super) struct Stats {
     features: Vec<FeatureStats>,
     bins: Bins,
     total: Vec<u32>,
-    /// Features that the node passed over since they are constant in it, with the bits of their value.
-    skipped: Vec<(u32, u32)>,
+    /// Features that the node passed over since they are constant in it, with their value.
+    skipped: Vec<(u32, i32)>,
     /// The left side of the split.
     left: Vec<u32>,
     /// At the last scan: records less the score of the second best candidate, an impurity that can only fall.
@@ -89,8 +90,8 @@ impl Stats {
         self.features.push(FeatureStats { feature, shape, start: start as u32 });
     }
 
-    pub(super) fn skip(&mut self, feature: u32, bits: u32) {
-        self.skipped.push((feature, bits));
+    pub(super) fn skip(&mut self, feature: u32, x: i32) {
+        self.skipped.push((feature, x));
     }
 
     /// Ends the making of the bins of a node with these totals, of which `best` came out as the best candidate.
@@ -213,24 +214,24 @@ impl Stats {
             ctx.objective.remove(&mut self.left, y);
         }
         for i in 0..self.features.len() {
-            let bits = ctx.rows.x(slot, self.features[i].feature);
+            let x = ctx.rows.x(slot, self.features[i].feature);
             let bin = match &mut self.features[i].shape {
                 Shape::Numeric { grid, range } => {
-                    let x = f32::from_bits(bits);
                     range.n -= 1;
-                    if x.is_nan() {
+                    if x == number::MISSING {
                         range.missing -= 1;
                         touched.rescan |= range.missing == 0;
                         touched.stale |= range.is_constant();
                         grid.bins()
                     } else {
+                        let x = number::decode(x);
                         range.at_low -= u32::from(x == range.low);
                         range.at_high -= u32::from(x == range.high);
                         touched.ranges |= u64::from(range.at_low == 0 || range.at_high == 0) << i.min(63);
                         grid.bin(x)
                     }
                 }
-                Shape::Categories { codes, .. } => codes.iter().position(|code| *code == bits).unwrap_or_default(),
+                Shape::Categories { codes, .. } => codes.iter().position(|code| *code == x as u32).unwrap_or_default(),
             };
             let left = self.bins.remove(ctx.objective, self.features[i].start as usize + bin * self.width, self.width, y);
             touched.stale |= left == 0 && matches!(self.features[i].shape, Shape::Categories { .. });
@@ -239,27 +240,27 @@ impl Stats {
 
     /// Puts a record into the bins.
     fn put<O: Objective>(&mut self, ctx: &Context<'_, O>, slot: u32, touched: &mut Touched) {
-        touched.stale |= self.skipped.iter().any(|(feature, bits)| ctx.rows.x(slot, *feature) != *bits);
+        touched.stale |= self.skipped.iter().any(|(feature, x)| ctx.rows.x(slot, *feature) != *x);
         let y = ctx.rows.y(slot);
         ctx.objective.add(&mut self.total, y);
         for i in 0..self.features.len() {
-            let bits = ctx.rows.x(slot, self.features[i].feature);
+            let x = ctx.rows.x(slot, self.features[i].feature);
             let bin = match &mut self.features[i].shape {
                 Shape::Numeric { grid, range } => {
-                    let x = f32::from_bits(bits);
                     range.n += 1;
-                    if x.is_nan() {
+                    if x == number::MISSING {
                         range.missing += 1;
                         Some(grid.bins())
-                    } else if x < range.low || x > range.high {
+                    } else if number::decode(x) < range.low || number::decode(x) > range.high {
                         None
                     } else {
+                        let x = number::decode(x);
                         range.at_low += u32::from(x == range.low);
                         range.at_high += u32::from(x == range.high);
                         Some(grid.bin(x))
                     }
                 }
-                Shape::Categories { codes, .. } => codes.iter().position(|code| *code == bits),
+                Shape::Categories { codes, .. } => codes.iter().position(|code| *code == x as u32),
             };
             match bin {
                 Some(bin) => self.bins.add(ctx.objective, self.features[i].start as usize + bin * self.width, self.width, y),

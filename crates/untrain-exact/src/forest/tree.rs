@@ -7,7 +7,7 @@
 use untrain_core::{Reader, Result, Writer, mix};
 
 use super::objective::Objective;
-use super::rows::{HOLE, Rows};
+use super::rows::{HOLE, Rows, number};
 use super::split::{Context, Decision, Scratch, Split, Test, decide};
 use super::stats::{Stats, Verdict};
 
@@ -523,7 +523,7 @@ impl Tree {
         let end = self.slots.len() as u32;
         let feature = feature as u32;
         let has_missing = matches!(test, Test::Threshold { .. })
-            && self.slots[start as usize..end as usize].iter().any(|slot| f32::from_bits(source.rows.x(*slot, feature)).is_nan());
+            && self.slots[start as usize..end as usize].iter().any(|slot| source.rows.x(*slot, feature) == number::MISSING);
         let mut parent = Node::leaf(start, end, end - start);
         parent.left = left;
         parent.set_split(&Split { feature, test, has_missing });

@@ -87,15 +87,23 @@ fn files_of_text_are_understood_as_people_write_them() -> Outcome {
 #[test]
 fn faults_are_told_with_file_and_line() {
     let table: &[(&str, &[u8], &str)] = &[
-        ("f.xlsx", b"", "f.xlsx: the format is not known; the name ends in .csv, .tsv, .jsonl or .ndjson (each also with .gz) or in .parquet"),
-        ("f.parquet.gz", b"", "f.parquet.gz: the format is not known; the name ends in .csv, .tsv, .jsonl or .ndjson (each also with .gz) or in .parquet"),
+        (
+            "f.xlsx",
+            b"",
+            "f.xlsx: the format is not known; the name ends in .csv, .tsv, .jsonl or .ndjson (each also with .gz) or in .parquet",
+        ),
+        (
+            "f.parquet.gz",
+            b"",
+            "f.parquet.gz: the format is not known; the name ends in .csv, .tsv, .jsonl or .ndjson (each also with .gz) or in .parquet",
+        ),
         ("f.csv", b"", "f.csv: the file is empty"),
         ("f.csv", b"\xef\xbb\xbf\n \n", "f.csv: the file is empty"),
         ("f.jsonl", b"\n", "f.jsonl: the file is empty"),
         ("f.csv", b"id,x\n", "f.csv: no records"),
         ("f.csv", b"id,x\n1,2\n3,\xff\n", "f.csv, line 3: not UTF-8 text"),
-        ("f.csv", b"id,x\n1,2\n3\n", "f.csv, line 3: 1 values, but the header has 2"),
-        ("f.csv", b"id,x\n1,\"a\nb\n\"\n\n3,4,5\n", "f.csv, line 6: 3 values, but the header has 2"),
+        ("f.csv", b"id,x\n1,2\n3\n", "f.csv, line 3: found 1 values, expected 2 as in the header"),
+        ("f.csv", b"id,x\n1,\"a\nb\n\"\n\n3,4,5\n", "f.csv, line 6: found 3 values, expected 2 as in the header"),
         ("f.csv", b"id,x\n1,2\n3,\"a\nb\n", "f.csv, line 3: a quoted value does not end"),
         ("f.csv", b"id,x\n1,\"a\"b\n", "f.csv, line 2: there is text after a quoted value"),
         ("f.csv", b"id,x,x\n1,2,3\n", "f.csv: two columns are called \"x\""),
@@ -107,7 +115,11 @@ fn faults_are_told_with_file_and_line() {
         ("f.csv", b"id,x\n1,2\n2,-1e999\n", "f.csv, line 3, column \"x\": \"-1e999\" is not finite"),
         ("f.csv", b"ident,x\n1,2\n", "there is no column \"id\""),
         ("f.csv", b"id\n1\n", "f.csv: no column is left as a feature"),
-        ("f.jsonl", b"{\"id\":1}\n{\"id\":2,\"x\":[1]}", "f.jsonl, line 2, key \"x\": the value is nested, and a column holds numbers, truth values or text"),
+        (
+            "f.jsonl",
+            b"{\"id\":1}\n{\"id\":2,\"x\":[1]}",
+            "f.jsonl, line 2, key \"x\": the value is nested, and a column holds numbers, truth values or text",
+        ),
         ("f.jsonl", b"{\"id\":1}\n\n{\"id\":2,\"id\":3}", "f.jsonl, line 3, key \"id\": the key occurs twice"),
         ("f.jsonl", b"{\"id\":1}\n{\"id\":}", "f.jsonl, line 2, character 7: expected value"),
         ("f.jsonl", b"[1]", "f.jsonl, line 1, character 0: invalid type: sequence, expected an object"),
@@ -171,7 +183,11 @@ fn roles_are_given_once_and_to_columns_that_exist() -> Outcome {
         (Roles { drop: names(&["id"]), ..by_id() }, "column \"id\" cannot be both id and dropped", None),
         (Roles { numeric: names(&["x"]), boolean: names(&["x"]), ..by_id() }, "column \"x\" cannot be both numeric and boolean", None),
         (Roles { numeric: names(&["who"]), ..roles.clone() }, "column \"who\" cannot be both subject and numeric", None),
-        (Roles { holdout: Some(Holdout::Fraction(1.5)), ..by_id() }, "the holdout is 1.5 of the records, but must be more than 0 and less than 1", None),
+        (
+            Roles { holdout: Some(Holdout::Fraction(1.5)), ..by_id() },
+            "the holdout is 1.5 of the records, but must be more than 0 and less than 1",
+            None,
+        ),
         (
             Roles { holdout: Some(Holdout::Value { column: "s".into(), value: "TEST".into() }), ..by_id() },
             "no record has \"TEST\" in column \"s\"",
@@ -222,7 +238,9 @@ fn the_order_of_rows_and_columns_is_no_input() -> Outcome {
 
 #[test]
 fn ids_from_content_do_not_move_when_other_records_do() -> Outcome {
-    let ids = |csv: &str| -> Result<Vec<String>, Error> { Ok(read("f.csv", csv, &by_content())?.ids().iter().flatten().map(str::to_owned).collect()) };
+    let ids = |csv: &str| -> Result<Vec<String>, Error> {
+        Ok(read("f.csv", csv, &by_content())?.ids().iter().flatten().map(str::to_owned).collect())
+    };
     let all = ids("x,y\n1,a\n2,b\n1,a\n1,\n")?;
     assert_eq!(all, ids("x,y\n1,\n1,a\n1,a\n2,b\n")?);
     assert!(all.iter().all(|id| id.len() == 34));
@@ -258,7 +276,7 @@ fn more_records_have_the_columns_and_kinds_of_the_dataset() -> Outcome {
         ("id,x,c,b,y\n3,1,1,true,a\n4,one,1,true,a\n", "line 3, column \"x\": \"one\" is not a number", None),
         ("id,x,c,b,y\n3,1,1,maybe,a\n", "line 2, column \"b\": \"maybe\" is not true or false", None),
         ("id,x,c,b,y\n3,1,1,true,\n", "line 2: the target \"y\" is missing", Some("drop the records without target")),
-        ("id,X,b,y\n3,1,true,a\n", "there is no column \"c\" and \"x\"", None),
+        ("id,X,b,y\n3,1,true,a\n", "no column is called \"c\" or \"x\"", None),
         ("id,x,c,b,y,cc\n3,1,1,true,a,2\n", "the dataset has no column \"cc\"", Some("did you mean \"c\"?")),
         ("id,x,c,b,y\n3,1,1,true,a\n3,1,1,true,a\n", "the id \"3\" occurs twice, on line 2 and on line 3", None),
     ];

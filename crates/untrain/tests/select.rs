@@ -102,7 +102,7 @@ fn what_is_not_one_expression_is_refused_with_the_place() -> Outcome {
         ("1 then 1 when 0", "at character 3 of the expression: then 1 when 0 is out of place", None),
         ("1) union select 1 --", "at character 2 of the expression: ) union select 1 -- is out of place", None),
         ("age < 18; drop table records", "at character 9 of the expression: ; drop table records is out of place", None),
-        ("1 then 1 end; drop table records --", "at character 3 of the expression: then 1 end; drop tab is out of place", None),
+        ("1 then 1 end; drop table records --", "an expression may not use anything but columns and values", None),
         ("age < 18 /*", "at character 12 of the expression: something is missing", None),
         ("default = 'no'", "at character 1 of the expression: default = 'no' is out of place", Some("write the column as \"default\"")),
         ("ä = 1 + + * 2", "at character 11 of the expression: * 2 is out of place", None),
@@ -114,13 +114,13 @@ fn what_is_not_one_expression_is_refused_with_the_place() -> Outcome {
         ("rowid = 1", "there is no column \"rowid\"", None),
         ("twin = 1", "\"twin\" could be any of the columns Twin, twin", None),
         ("age = ?", "an expression may not use parameters", None),
-        ("age < (select avg(age) from records)", "an expression may not use another query", None),
+        ("age < (select age from records)", "an expression may not use another query", None),
         ("exists (select 1)", "an expression may not use another query", None),
         ("age in (select 1 union all select 2)", "an expression may not use another query", None),
         ("load_extension('x')", "an expression may not use the function load_extension", None),
         ("random() > 0", "an expression may not use the function random", None),
         ("count(*) > 1", "an expression may not use the function count", None),
-        ("max(age) > 1", "at character 1 of the expression: misuse of aggregate function MAX()", None),
+        ("max(age) > 1", "at character 1 of the expression: misuse of aggregate function max()", None),
         ("frobnicate(age)", "at character 1 of the expression: no such function: frobnicate", None),
     ];
     for (expression, message, hint) in table {
@@ -130,7 +130,9 @@ fn what_is_not_one_expression_is_refused_with_the_place() -> Outcome {
             assert_eq!(error.hint().as_deref(), *hint, "{expression}");
         }
     }
-    for attack in ["age in sqlite_master", "1 in pragma_table_info('records')", "1 in json_each('[1]')", "attach 'x' as y", "pragma user_version"] {
+    for attack in
+        ["age in sqlite_master", "1 in pragma_table_info('records')", "1 in json_each('[1]')", "attach 'x' as y", "pragma user_version"]
+    {
         assert!(by_expression(&data, attack).is_err(), "{attack}");
     }
     Ok(())

@@ -69,7 +69,7 @@ pub enum Error {
         line: u64,
     },
     /// A record with more or fewer values than the header has names.
-    #[error("{}, line {line}: {found} values, but the header has {expected}", path.display())]
+    #[error("{}, line {line}: found {found} values, expected {expected} as in the header", path.display())]
     Ragged {
         /// The file.
         path: PathBuf,
@@ -227,7 +227,7 @@ pub enum Error {
         found: Vec<String>,
     },
     /// Columns of the dataset or features of the model that the file lacks.
-    #[error("{}: there is no column {}", path.display(), quoted(columns, "and"))]
+    #[error("{}: no column is called {}", path.display(), quoted(columns, "or"))]
     MissingColumns {
         /// The file.
         path: PathBuf,

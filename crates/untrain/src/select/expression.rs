@@ -162,6 +162,10 @@ impl<'a> Query<'a> {
             Ok(statement) if statement.parameter_count() > 0 => Err(Error::Forbidden { what: "parameters".to_owned() }),
             Ok(statement) => Ok(statement),
             Err(rusqlite::Error::SqlInputError { msg, offset, .. }) => Err(self.explain(&msg, offset, head.len())),
+            // The end of the text has no offset.
+            Err(rusqlite::Error::SqliteFailure(_, Some(message))) if message == "incomplete input" => {
+                Err(self.explain(&message, -1, head.len()))
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -35,12 +35,11 @@ impl Watch {
     /// Watches the statements that `connection` prepares from now on.
     pub(super) fn start(&self, connection: &mut Connection) -> Result<()> {
         let watch = self.clone();
-        let judge = move |context: AuthContext<'_>| match watch.seen().judge(context.action) {
-            None => Authorization::Allow,
-            Some(what) => {
-                watch.seen().denied.get_or_insert(what);
-                Authorization::Deny
-            }
+        let judge = move |context: AuthContext<'_>| {
+            let mut seen = watch.seen();
+            let Some(what) = seen.judge(context.action) else { return Authorization::Allow };
+            seen.denied.get_or_insert(what);
+            Authorization::Deny
         };
         Ok(connection.authorizer(Some(judge))?)
     }

@@ -1,0 +1,50 @@
+//! The verbs, one file each.
+
+mod completions;
+mod demo;
+mod evaluate;
+mod export;
+mod forget;
+mod import;
+mod learn;
+mod list;
+mod predict;
+mod show;
+mod train;
+mod verify;
+
+use crate::app::{App, Outcome};
+
+/// Makes of the list of verbs the type that is parsed and the call of what is to be run.
+macro_rules! verbs {
+    ($($name:ident in $module:ident,)*) => {
+        #[derive(Debug, clap::Subcommand)]
+        pub(crate) enum Verb {
+            $($name($module::Args),)*
+        }
+
+        impl Verb {
+            /// Does what the verb says.
+            pub(crate) fn run(&self, app: &App) -> anyhow::Result<Outcome> {
+                match self {
+                    $(Self::$name(args) => $module::run(args, app),)*
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    Demo in demo,
+    Import in import,
+    Train in train,
+    Predict in predict,
+    Evaluate in evaluate,
+    Forget in forget,
+    Learn in learn,
+    Verify in verify,
+    Show in show,
+    List in list,
+    Export in export,
+    Completions in completions,
+}

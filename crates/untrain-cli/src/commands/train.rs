@@ -1,0 +1,65 @@
+//! `train`: a model from the records of a dataset.
+
+use std::path::PathBuf;
+
+use untrain::Recipe;
+
+use crate::app::{App, Outcome};
+use crate::failure::Usage;
+use crate::commands::show;
+
+/// Train a model on a dataset
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The dataset
+    dataset: String,
+    /// What to call the model
+    #[arg(long = "as", value_name = "MODEL")]
+    model: String,
+    /// A file that holds the recipe: learner and seed, and hyperparameters under [params]
+    #[arg(long, value_name = "FILE.toml", required_unless_present = "learner", conflicts_with_all = ["learner", "settings"])]
+    recipe: Option<PathBuf>,
+    /// The learner: forest
+    #[arg(long, value_name = "NAME")]
+    learner: Option<String>,
+    /// A hyperparameter; may be given many times
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+    /// The key of all randomness; 0 unless the recipe says otherwise
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Take the place of a model of the same name
+    #[arg(long)]
+    replace: bool,
+}
+
+pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
+    let recipe = recipe(args)?;
+    let mut engine = app.write()?;
+    let report = app.words.working(&format!("training {}", args.model), || {
+        engine.train(&args.dataset, &args.model, &recipe, args.replace)
+    })?;
+    app.result(&report, show::model)?;
+    Ok(Outcome::Done)
+}
+
+fn recipe(args: &Args) -> anyhow::Result<Recipe> {
+    let Some(path) = &args.recipe else {
+        let learner = args.learner.as_deref().unwrap_or_default();
+        return Ok(Recipe::new(learner, &args.settings, args.seed).map_err(untrain::Error::from)?);
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| Usage::new(format!("cannot read {}: {error}", path.display())))?;
+    let recipe = Recipe::from_toml(&text).map_err(untrain::Error::from);
+    let mut recipe = recipe.map_err(|error| anyhow::Error::new(error).context(format!("{} is not a recipe", path.display())))?;
+    if let Some(seed) = args.seed {
+        recipe.seed = seed;
+    }
+    Ok(recipe)
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("a setting is KEY=VALUE, as in n_trees=50".to_owned()),
+    }
+}

@@ -1,0 +1,404 @@
+//! The command line from outside: what it prints, what it leaves, and how it ends.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use untrain::{Access, Engine};
+
+/// A directory to run in; the store is `store` in it.
+struct Place(TempDir);
+
+/// How a run ended and what it said.
+#[derive(Debug, PartialEq)]
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// A place where `people` has been imported and the model `income` trained.
+    fn trained() -> Self {
+        let place = Self::new();
+        place.write("people.csv", &people(|_| true));
+        place.done(IMPORT);
+        place.done(TRAIN);
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn command(&self, line: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_untrain"));
+        command.current_dir(self.0.path()).env_remove("UNTRAIN_STORE").args(["--store", "store"]).args(line);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, line: &[&str]) -> Ran {
+        let output = self.command(line).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Runs what has to succeed; returns what it printed.
+    fn done(&self, line: &[&str]) -> String {
+        let ran = self.run(line);
+        assert_eq!(ran.code, 0, "{line:?}: {}{}", ran.out, ran.err);
+        ran.out
+    }
+
+    /// Runs what has to succeed with `--json`; all that it prints is one object.
+    fn json(&self, line: &[&str]) -> Value {
+        let out = self.done(&[&["--json"], line].concat());
+        let value: Value = serde_json::from_str(&out).unwrap();
+        assert!(value.is_object(), "{out}");
+        value
+    }
+
+    /// Runs what has to fail with this code; returns what it said.
+    fn refused(&self, code: i32, line: &[&str]) -> String {
+        let ran = self.run(line);
+        assert_eq!((ran.code, ran.out.as_str()), (code, ""), "{line:?}: {}", ran.err);
+        assert!(ran.err.starts_with("error: "), "{}", ran.err);
+        ran.err
+    }
+}
+
+const IMPORT: &[&str] = &["import", "people.csv", "--as", "people", "--id", "id", "--subject", "person", "--target", "income"];
+const TRAIN: &[&str] =
+    &["train", "people", "--as", "income", "--learner", "forest", "--set", "n_trees=10", "--set", "subsample=0.3", "--seed", "3"];
+
+/// A file of 300 records of 100 persons, without those that `keep` leaves out.
+fn people(keep: impl Fn(u32) -> bool) -> String {
+    let mut text = String::from("id,person,age,country,income\n");
+    for i in (0..300_u32).filter(|i| keep(*i)) {
+        let age = if i % 17 == 0 { String::new() } else { (18 + i * 7 % 60).to_string() };
+        let country = ["FR", "DE", "PL"][(i / 3 % 3) as usize];
+        let income = if (i * 7 % 60 > 25) == (i % 5 != 0) { "high" } else { "low" };
+        writeln!(text, "r{i},p{},{age},{country},{income}", i % 100).unwrap();
+    }
+    text
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_else(|| panic!("no text \"{key}\" in {value}"))
+}
+
+fn digests(value: &Value) -> (String, String) {
+    (text(value, "digest").to_owned(), text(value, "state_digest").to_owned())
+}
+
+/// What training in a new store says, on the records that `keep` leaves.
+fn retrained(keep: impl Fn(u32) -> bool) -> (String, String) {
+    let place = Place::new();
+    place.write("people.csv", &people(keep));
+    place.done(IMPORT);
+    digests(&place.json(TRAIN))
+}
+
+/// Forgets by `selectors` and compares with a store that never held what `gone` says.
+fn forgets(selectors: &[&str], gone: impl Fn(u32) -> bool) {
+    let place = Place::trained();
+    let n = (0..300).filter(|i| gone(*i)).count();
+    let report = place.json(&[&["forget", "people"], selectors].concat());
+    assert_eq!(report["forgotten"], n, "{report}");
+    let verified = place.json(&["verify", "income"]);
+    assert_eq!(verified["equal"], true);
+    assert_eq!(verified["digest"], verified["retrained_digest"]);
+    let shown = place.json(&["show", "income"]);
+    assert_eq!(shown["records"], 300 - n);
+    assert_eq!(digests(&shown), digests(&report["models"][0]));
+    assert_eq!(digests(&shown), retrained(|i| !gone(i)));
+}
+
+#[test]
+fn forgetting_by_id_equals_never_having_known_them() {
+    forgets(&["--id", "r7", "--id", "r250"], |i| i == 7 || i == 250);
+}
+
+#[test]
+fn forgetting_by_a_file_of_ids_equals_never_having_known_them() {
+    let ids = tempfile::NamedTempFile::new().unwrap();
+    fs::write(ids.path(), "r1\n\nr2\r\nr3\n").unwrap();
+    forgets(&["--ids", ids.path().to_str().unwrap()], |i| (1..=3).contains(&i));
+}
+
+#[test]
+fn forgetting_a_subject_equals_never_having_known_them() {
+    forgets(&["--subject", "p5"], |i| i % 100 == 5);
+}
+
+#[test]
+fn forgetting_by_a_condition_equals_never_having_known_them() {
+    forgets(&["--where", "country = 'FR'"], |i| i / 3 % 3 == 0);
+}
+
+#[test]
+fn selectors_add_up() {
+    forgets(&["--id", "r5", "--subject", "p5", "--where", "id = 'r6'"], |i| i % 100 == 5 || i == 6);
+}
+
+#[test]
+fn forgetting_everybody_leaves_a_model_that_predicts_nothing_and_says_so() {
+    let place = Place::trained();
+    place.done(&["forget", "people", "--where", "1"]);
+    assert_eq!(place.json(&["verify", "income"])["equal"], true);
+    let ran = place.run(&["predict", "income", "people.csv"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.err.contains("warning: the model \"income\" has learnt from no record"), "{}", ran.err);
+    assert!(ran.out.starts_with("id,prediction\nr0,\n"), "{}", ran.out);
+}
+
+#[test]
+fn learning_them_again_gives_the_first_model_back() {
+    let place = Place::trained();
+    let first = digests(&place.json(&["show", "income"]));
+    place.done(&["forget", "people", "--id", "r7"]);
+    place.write("more.csv", &people(|i| i == 7));
+    place.json(&["learn", "people", "more.csv"]);
+    assert_eq!(digests(&place.json(&["show", "income"])), first);
+    assert_eq!(place.json(&["verify", "income"])["equal"], true);
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let place = Place::trained();
+    let first = place.json(&["show", "income"]);
+    place.json(&["forget", "people", "--id", "r7", "--dry-run"]);
+    assert_eq!(place.json(&["show", "income"]), first);
+}
+
+#[test]
+fn unknown_ids_can_be_passed_over() {
+    let place = Place::trained();
+    let report = place.json(&["forget", "people", "--id", "r7", "--id", "nobody", "--ignore-unknown"]);
+    assert_eq!(report["forgotten"], 1);
+    assert_eq!(report["unknown"][0], "nobody");
+}
+
+#[test]
+fn every_verb_prints_one_json_object() {
+    let place = Place::new();
+    place.write("people.csv", &people(|_| true));
+    place.json(&[IMPORT, &["--holdout", "0.2"]].concat());
+    place.json(TRAIN);
+    let lines: [&[&str]; 12] = [
+        &["show"],
+        &["show", "people"],
+        &["show", "income"],
+        &["list"],
+        &["predict", "income", "people.csv"],
+        &["predict", "income", "people.csv", "--out", "p.csv"],
+        &["evaluate", "income"],
+        &["evaluate", "income", "people.csv"],
+        &["verify", "income"],
+        &["export", "income", "--format", "json", "--out", "income.json"],
+        &["forget", "people", "--subject", "p9"],
+        &["show", "1"],
+    ];
+    for line in lines {
+        place.json(line);
+    }
+    assert!(place.json(&["evaluate", "income"])["accuracy"].is_number());
+}
+
+#[test]
+fn errors_leave_standard_output_alone() {
+    let place = Place::trained();
+    for line in [&["--json", "show", "nothing"] as &[&str], &["--json", "forget", "people", "--id", "nobody"], &["--json", "nonsense"]] {
+        let ran = place.run(line);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{line:?}");
+        assert!(ran.err.starts_with("error: "), "{}", ran.err);
+    }
+}
+
+#[test]
+fn predictions_are_csv_with_a_column_a_class() {
+    let place = Place::trained();
+    let out = place.done(&["predict", "income", "people.csv"]);
+    let mut lines = out.lines();
+    assert_eq!(lines.next(), Some("id,prediction,p_high,p_low"));
+    assert_eq!(lines.clone().count(), 300);
+    let first: Vec<&str> = lines.next().unwrap().split(',').collect();
+    assert_eq!(first[0], "r0");
+    let sum = first[2].parse::<f64>().unwrap() + first[3].parse::<f64>().unwrap();
+    assert!((sum - 1.0).abs() < 1e-12);
+    let said = place.done(&["predict", "income", "people.csv", "--out", "p.csv"]);
+    assert_eq!(said, "wrote 300 predictions to p.csv\n");
+    assert_eq!(fs::read_to_string(place.path("p.csv")).unwrap(), out);
+}
+
+#[test]
+fn the_exported_bytes_have_the_digest_of_the_model() {
+    let place = Place::trained();
+    let report = place.json(&["export", "income", "--format", "bytes", "--out", "model.bin"]);
+    let digest = untrain_core::Digest::of(&fs::read(place.path("model.bin")).unwrap()).to_string();
+    assert_eq!(text(&report, "digest"), digest);
+    assert_eq!(digests(&place.json(&["show", "income"])).0, digest);
+    let artefact: Value = serde_json::from_str(&place.done(&["export", "income", "--format", "json", "--out", "-"])).unwrap();
+    assert_eq!(artefact["records"], 300);
+    assert!(!artefact.to_string().contains("r250"));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let place = Place::trained();
+    let mut child = place.command(&["export", "income", "--format", "json", "--out", "-"]);
+    let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn threads_do_not_change_the_bytes() {
+    let digest = retrained(|_| true);
+    let place = Place::new();
+    place.write("people.csv", &people(|_| true));
+    place.done(IMPORT);
+    assert_eq!(digests(&place.json(&[&["--threads", "1"], TRAIN].concat())), digest);
+}
+
+#[test]
+fn a_recipe_file_is_the_flags_in_writing() {
+    let place = Place::trained();
+    place.write("forest.toml", "learner = \"forest\"\nseed = 3\n[params]\nn_trees = 10\nsubsample = 0.3\n");
+    let report = place.json(&["train", "people", "--as", "again", "--recipe", "forest.toml"]);
+    assert_eq!(digests(&report), digests(&place.json(&["show", "income"])));
+}
+
+#[test]
+fn another_process_is_waited_for_and_then_named() {
+    let place = Place::trained();
+    let engine = Engine::open(&place.path("store"), Access::Write, Duration::ZERO, &mut || ()).unwrap();
+    let ran = place.run(&["--wait", "0.1", "forget", "people", "--id", "r7"]);
+    assert_eq!((ran.code, ran.out.as_str()), (3, ""));
+    assert!(ran.err.contains("another process is using the store store; waiting up to 0.1 s"), "{}", ran.err);
+    assert!(ran.err.contains("hint: --wait SECONDS waits for longer"), "{}", ran.err);
+    drop(engine);
+    place.done(&["--wait", "0", "forget", "people", "--id", "r7"]);
+}
+
+#[test]
+fn a_truncated_blob_is_named_by_its_digest() {
+    let place = Place::trained();
+    let digest = digests(&place.json(&["show", "income"])).0;
+    let blob = files(&place.path("store/blobs")).into_iter().find(|path| named(path) == digest).unwrap();
+    let bytes = fs::read(&blob).unwrap();
+    fs::write(&blob, &bytes[..bytes.len() / 2]).unwrap();
+    let err = place.refused(3, &["predict", "income", "people.csv"]);
+    assert!(err.contains(&format!("the blob {digest} is damaged")), "{err}");
+}
+
+/// All files below a directory.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+/// The digest that a blob's path spells.
+fn named(path: &Path) -> String {
+    let part = |name: Option<&std::ffi::OsStr>| name.unwrap().to_str().unwrap().to_owned();
+    part(path.parent().unwrap().file_name()) + &part(path.file_name())
+}
+
+#[test]
+fn names_that_do_not_exist_come_with_the_nearest() {
+    let place = Place::trained();
+    insta::assert_snapshot!(place.refused(2, &["train", "poeple", "--as", "m", "--learner", "forest"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["predict", "incom", "people.csv"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["verify", "zebra"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["show", "7"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forest", "--set", "n_tree=5"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forrest"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--where", "aeg < 18"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--subject", "q1"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--id", "r7", "--method", "gradient"]), @"");
+}
+
+#[test]
+fn values_out_of_their_range_are_refused() {
+    let place = Place::trained();
+    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forest", "--set", "subsample=1.5"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forest", "--set", "n_trees=many"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forest", "--set", "n_trees"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["--threads", "0", "list"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", ".m", "--learner", "forest"]), @"");
+    insta::assert_snapshot!(place.refused(2, TRAIN), @"");
+}
+
+#[test]
+fn ids_that_nobody_has_are_refused_and_change_nothing() {
+    let place = Place::trained();
+    let first = place.json(&["show", "income"]);
+    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--id", "nobody", "--id", "r7"]), @"");
+    assert_eq!(place.json(&["show", "income"]), first);
+    place.done(&["forget", "people", "--id", "r7"]);
+    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--id", "r7"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["forget", "people"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--ids", "no-such-file"]), @"");
+}
+
+#[test]
+fn files_that_hold_no_dataset_are_refused_with_the_place() {
+    let place = Place::new();
+    let import = |name: &str, text: &str, more: &[&str]| {
+        place.write(name, text);
+        place.refused(2, &[&["import", name, "--as", "d"], more].concat())
+    };
+    let id = ["--id", "id"];
+    insta::assert_snapshot!(place.refused(2, &["import", "missing.csv", "--as", "d", "--id", "id"]), @"");
+    insta::assert_snapshot!(import("empty.csv", "", &id), @"");
+    insta::assert_snapshot!(import("header.csv", "id,a\n", &id), @"");
+    insta::assert_snapshot!(import("ragged.csv", "id,a\n1,2\n3,4,5\n", &id), @"");
+    insta::assert_snapshot!(import("twice.csv", "id,a\n1,2\n1,4\n", &id), @"");
+    insta::assert_snapshot!(import("column.csv", "id,age\n1,2\n", &["--id", "id", "--target", "agee"]), @"");
+    insta::assert_snapshot!(import("number.csv", "id,age\n1,2\n2,?\n", &["--id", "id", "--numeric", "age"]), @"");
+    insta::assert_snapshot!(import("noid.csv", "key,a\n1,2\n2,2\n", &[]), @"");
+    insta::assert_snapshot!(import("file.xls", "key,a\n1,2\n2,2\n", &id), @"");
+    assert!(!place.path("store").exists(), "nothing was made");
+}
+
+#[test]
+fn a_store_has_to_be_there_to_be_read() {
+    let place = Place::new();
+    insta::assert_snapshot!(place.refused(2, &["list"]), @"");
+    place.write("store", "a file");
+    insta::assert_snapshot!(place.refused(2, &["list"]), @"");
+}
+
+#[test]
+fn help_says_what_there_is() {
+    let place = Place::new();
+    insta::assert_snapshot!(place.done(&["--help"]), @"");
+    insta::assert_snapshot!(place.done(&["forget", "--help"]), @"");
+}
+
+#[test]
+fn shells_can_complete() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(place.done(&["completions", shell]).contains("ignore-unknown"), "{shell}");
+    }
+}

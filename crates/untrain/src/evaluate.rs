@@ -1,0 +1,90 @@
+//! How good predictions are.
+
+use serde::Serialize;
+use untrain_core::{Predictions, Values};
+
+/// Measures of predictions against targets; those that do not apply are absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Scores {
+    /// The share of records whose most probable class is the true one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// With two classes, the area under the ROC curve of the second; ties count half.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auc: Option<f64>,
+    /// The mean of −ln p(true class), with p at least 1e-15.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_loss: Option<f64>,
+    /// The root of the mean squared error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rmse: Option<f64>,
+    /// The share of the variance explained; absent if the targets do not vary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r2: Option<f64>,
+}
+
+impl Scores {
+    /// Scores predictions of records whose targets are `targets`. Without records, or from a model that has learnt nobody,
+    /// there are none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use arrow_array::StringArray;
+    /// use untrain::Scores;
+    /// use untrain_core::{Predictions, Values};
+    ///
+    /// let targets = StringArray::from(vec!["no", "yes", "yes"]);
+    /// let predictions =
+    ///     Predictions::Classes { classes: vec!["no".into(), "yes".into()], probabilities: vec![0.9, 0.1, 0.2, 0.8, 0.6, 0.4], n: 3 };
+    /// let scores = Scores::of(&predictions, &Values::Texts(&targets));
+    /// assert_eq!(scores.auc, Some(1.0));
+    /// assert_eq!(scores.accuracy, Some(2.0 / 3.0));
+    /// ```
+    pub fn of(predictions: &Predictions, targets: &Values<'_>) -> Self {
+        if predictions.is_empty() {
+            return Self::default();
+        }
+        match predictions {
+            Predictions::Classes { classes, .. } if classes.is_empty() => Self::default(),
+            Predictions::Classes { classes, probabilities, n } => classification(predictions, classes, probabilities, *n, targets),
+            Predictions::Numbers(values) => regression(values, targets),
+        }
+    }
+}
+
+fn classification(predictions: &Predictions, classes: &[String], probabilities: &[f64], n: usize, targets: &Values<'_>) -> Scores {
+    let truth: Vec<Option<usize>> =
+        (0..n).map(|i| targets.text(i).and_then(|target| classes.iter().position(|class| *class == target))).collect();
+    let right = (0..n).filter(|i| truth[*i].is_some() && predictions.class(*i) == truth[*i]).count();
+    let probability = |i: usize| truth[i].map_or(0.0, |class| probabilities[i * classes.len() + class]);
+    let loss: f64 = (0..n).map(|i| -probability(i).max(1e-15).ln()).sum();
+    let auc = (classes.len() == 2).then(|| auc((0..n).map(|i| (probabilities[i * 2 + 1], truth[i] == Some(1))).collect())).flatten();
+    Scores { accuracy: Some(right as f64 / n as f64), auc, log_loss: Some(loss / n as f64), ..Scores::default() }
+}
+
+/// The chance that a positive scores over a negative; `None` without either.
+fn auc(mut scored: Vec<(f64, bool)>) -> Option<f64> {
+    scored.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut wins, mut below) = (0.0, 0.0);
+    for equals in scored.chunk_by(|a, b| a.0 == b.0) {
+        let positives = equals.iter().filter(|(_, positive)| *positive).count() as f64;
+        let negatives = equals.len() as f64 - positives;
+        wins += positives * (below + negatives / 2.0);
+        below += negatives;
+    }
+    let positives = scored.len() as f64 - below;
+    (positives > 0.0 && below > 0.0).then(|| wins / (positives * below))
+}
+
+fn regression(values: &[Option<f64>], targets: &Values<'_>) -> Scores {
+    let pairs: Vec<(f64, f64)> = values.iter().enumerate().filter_map(|(i, value)| Some(((*value)?, targets.number(i)?))).collect();
+    if pairs.is_empty() {
+        return Scores::default();
+    }
+    let n = pairs.len() as f64;
+    let mean = pairs.iter().map(|(_, target)| target).sum::<f64>() / n;
+    let error: f64 = pairs.iter().map(|(value, target)| (value - target).powi(2)).sum();
+    let variance: f64 = pairs.iter().map(|(_, target)| (target - mean).powi(2)).sum();
+    Scores { rmse: Some((error / n).sqrt()), r2: (variance > 0.0).then(|| 1.0 - error / variance), ..Scores::default() }
+}

@@ -57,7 +57,8 @@ def as_categories(train, test, columns):
     train, test = train.copy(), test.copy()
     for column in columns:
         kind = pandas.CategoricalDtype(sorted(train[column].dropna().unique()))
-        train[column], test[column] = train[column].astype(kind), test[column].astype(kind)
+        known = test[column].isin(kind.categories)
+        train[column], test[column] = train[column].astype(kind), test[column].where(known).astype(kind)
     return train, test
 
 

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod bench;
 mod completions;
 mod demo;
 mod evaluate;
@@ -46,5 +47,6 @@ verbs! {
     Show in show,
     List in list,
     Export in export,
+    Bench in bench,
     Completions in completions,
 }

@@ -1,11 +1,11 @@
 //! How errors are told: the message, its causes, a hint, and the exit code.
 
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use untrain::import::Error as Import;
 use untrain::select::Error as Select;
-use untrain_core::Error as Core;
 use untrain_ledger::Error as Store;
 
 /// The exit code for bad usage and bad input.
@@ -40,12 +40,12 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     for cause in error.chain().skip(1).map(ToString::to_string) {
         // Some messages hold their cause's already.
         if !told.contains(&cause) {
-            text += &format!("  caused by: {cause}\n");
+            let _ = writeln!(text, "  caused by: {cause}");
             told = cause;
         }
     }
     if let Some(hint) = hint(error) {
-        text += &format!("hint: {hint}\n");
+        let _ = writeln!(text, "hint: {hint}");
     }
     // There is nowhere left to complain to.
     let _ = io::stderr().write_all(text.as_bytes());
@@ -75,11 +75,9 @@ fn by_flag(error: &untrain::Error) -> Option<String> {
                 Some(column) => format!("--id {} names it, or --id-from-content makes ids from the records' content", argument(column)),
                 None => "--id COLUMN names it; no column tells all records apart, so --id-from-content may be what you need".to_owned(),
             },
-            Import::Value { value, column, expected: "a number", .. } => format!(
-                "--missing {} if it stands for a missing value, or --categorical {}",
-                argument(value),
-                argument(column)
-            ),
+            Import::Value { value, column, expected: "a number", .. } => {
+                format!("--missing {} if it stands for a missing value, or --categorical {}", argument(value), argument(column))
+            }
             Import::Value { value, expected: "finite", .. } => format!("--missing {} if it stands for a missing value", argument(value)),
             Import::Type { column, .. } => format!("--drop {} leaves the column out", argument(column)),
             Import::Ragged { .. } => {
@@ -87,16 +85,11 @@ fn by_flag(error: &untrain::Error) -> Option<String> {
             }
             _ => return None,
         },
-        untrain::Error::Select(Select::NoSubject) => {
-            "import the file with --subject COLUMN, or select by --id or --where".to_owned()
-        }
-        untrain::Error::Core(Core::UnknownColumn { nearest: None, .. }) => return None,
+        untrain::Error::Select(Select::NoSubject) => "import the file with --subject COLUMN, or select by --id or --where".to_owned(),
         untrain::Error::Store(error) => match error {
             Store::AlreadyExists { .. } => "--replace takes its place".to_owned(),
             Store::Busy { .. } => "--wait SECONDS waits for longer".to_owned(),
-            Store::NoStore { .. } => {
-                "`untrain import` makes a store; --store DIR or UNTRAIN_STORE tells where there is one".to_owned()
-            }
+            Store::NoStore { .. } => "`untrain import` makes a store; --store DIR or UNTRAIN_STORE tells where there is one".to_owned(),
             Store::UnknownDataset { nearest: None, .. } | Store::UnknownModel { nearest: None, .. } | Store::UnknownRequest { .. } => {
                 "`untrain list` shows what there is".to_owned()
             }
@@ -110,7 +103,7 @@ fn by_flag(error: &untrain::Error) -> Option<String> {
 }
 
 /// A value as a shell takes it.
-fn argument(text: &str) -> String {
+pub(crate) fn argument(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_-./:,=+".contains(c);
     if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }

@@ -259,8 +259,12 @@ impl Dataset {
         side
     }
 
-    /// Infers again the kinds that nobody declared: the only value that made a column categorical may have left.
+    /// Infers again the kinds that nobody declared: the only value that made a column categorical may have left. Without any
+    /// record there is nothing to infer from, and the kinds stay, so that records can be learnt again.
     fn settled(mut self) -> Self {
+        if self.is_empty() {
+            return self;
+        }
         for place in 0..self.columns.len() {
             let column = &self.schema.columns[place];
             if column.declared || column.kind != Kind::Categorical {

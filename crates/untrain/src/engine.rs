@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use untrain_core::{Column, Dataset, Digest, Error as CoreError, Forget as _, Guarantee, Kind, Learner as _, Model as _, Role};
+use untrain_core::{Column, Dataset, Digest, Error as CoreError, Forget as _, Guarantee, Kind, Learner as _, Model as _};
 use untrain_exact::{Artefact, ForestModel};
 use untrain_ledger::{Access, Change, DatasetRow, Event, ModelRow, Name, NewRequest, Operation, Part, RequestRow, Store, Version};
 
@@ -86,7 +86,7 @@ impl Engine {
         self.commit(&change)?;
         let loaded = Loaded { row, metadata, data: data.clone() };
         let mut report = self.describe(&loaded)?;
-        report.dropped = dropped.iter().map(|name| name.to_string()).collect();
+        report.dropped = dropped.iter().map(ToString::to_string).collect();
         report.total_seconds = started.elapsed().as_secs_f64();
         self.datasets.insert(report.dataset.clone(), loaded);
         Ok(report)
@@ -149,7 +149,7 @@ impl Engine {
             return Err(CoreError::UnknownIds { ids: unknown }.into());
         }
         let step = Step { operation: Operation::Forget, retained: loaded.data.without(&known)?, ids: known, unknown };
-        self.carry_out(&loaded, step, options.dry_run, started)
+        self.carry_out(&loaded, &step, options.dry_run, started)
     }
 
     /// Learns the records of a file, which has the columns of the dataset.
@@ -163,7 +163,7 @@ impl Engine {
         let joining = import::like(file, &loaded.metadata.schema, &loaded.metadata.reading)?;
         let ids = joining.ids().iter().flatten().map(str::to_owned).collect();
         let step = Step { operation: Operation::Learn, retained: loaded.data.union(&joining)?, ids, unknown: Vec::new() };
-        self.carry_out(&loaded, step, false, started)
+        self.carry_out(&loaded, &step, false, started)
     }
 
     /// Retrains a model from the retained records and compares the bytes.
@@ -217,18 +217,15 @@ impl Engine {
         let row = self.store.model(model)?;
         let metadata: Metadata = from_json(model, &self.store.dataset(row.dataset.as_str())?.schema)?;
         let target = metadata.schema.target().map(|(_, column)| column.clone());
-        let (data, artefact, on) = match file {
-            Some(file) => {
-                let (table, artefact) = self.table_for(model, file, &target.clone().into_iter().collect::<Vec<_>>())?;
-                (table.data, artefact, file.display().to_string())
+        let (data, artefact, on) = if let Some(file) = file {
+            let (table, artefact) = self.table_for(model, file, &target.clone().into_iter().collect::<Vec<_>>())?;
+            (table.data, artefact, file.display().to_string())
+        } else {
+            let holdout = self.read(row.dataset.as_str())?.data.holdout();
+            if holdout.is_empty() {
+                return Err(Error::NoHoldout { dataset: row.dataset.to_string() });
             }
-            None => {
-                let holdout = self.read(row.dataset.as_str())?.data.holdout();
-                if holdout.is_empty() {
-                    return Err(Error::NoHoldout { dataset: row.dataset.to_string() });
-                }
-                (holdout, self.artefact(model)?, "holdout".to_owned())
-            }
+            (holdout, self.artefact(model)?, "holdout".to_owned())
         };
         let Some((place, _)) = data.schema().target() else {
             return Err(Error::NoTarget { target: target.map(|column| column.name).unwrap_or_default() });
@@ -346,7 +343,7 @@ struct Step {
 
 impl Engine {
     /// Carries a request out on every model of the dataset and commits it.
-    fn carry_out(&mut self, loaded: &Loaded, step: Step, dry_run: bool, started: Instant) -> Result<RequestReport> {
+    fn carry_out(&mut self, loaded: &Loaded, step: &Step, dry_run: bool, started: Instant) -> Result<RequestReport> {
         let dataset = loaded.row.name.as_str();
         let rows = self.store.models_of(dataset)?;
         let n = step.ids.len() as u64;
@@ -371,12 +368,12 @@ impl Engine {
         }
         // If anything fails from here on, models in memory may be ahead of the store: they are read again.
         let mut models = std::mem::take(&mut self.models);
-        let versions = self.revise(&mut models, loaded, &step, rows, started)?;
+        let versions: Vec<Version> = self.revise(&mut models, loaded, step, rows, started)?;
         report.models = versions.iter().map(|version| model_report(&version.model)).collect::<Result<_>>()?;
         report.guarantee = report.models.iter().fold(Guarantee::Exact, |all, model| all.and(model.guarantee));
         report.seconds = report.models.iter().map(|model| model.seconds).sum();
         report.total_seconds = started.elapsed().as_secs_f64();
-        let loaded = self.replaced(loaded, &step)?;
+        let loaded = self.replaced(loaded, step)?;
         let request = NewRequest {
             operation: step.operation,
             dataset: loaded.row.name.clone(),
@@ -384,9 +381,8 @@ impl Engine {
             report: to_json(dataset, &RequestReport { unknown: Vec::new(), ..report.clone() })?,
             created_ms: now_ms(),
         };
-        let published = versions.into_iter().filter(|version| version.model.version > 0).collect();
         let change =
-            Change { replace: true, datasets: vec![loaded.row.clone()], request: Some(request), models: published, ..Change::default() };
+            Change { replace: true, datasets: vec![loaded.row.clone()], request: Some(request), models: versions, ..Change::default() };
         self.datasets.clear();
         let committed = self.store.commit(&change)?;
         report.request = committed.request;
@@ -446,7 +442,7 @@ impl Engine {
         let touched = (step.retained.schema() == schema).then_some(&touched);
         let mut parts = self.put_parts(loaded.row.name.as_str(), &step.retained, *part_bits, touched)?;
         if let Some(touched) = touched {
-            parts.extend(loaded.row.parts.iter().filter(|part| !touched.contains(&part.index)).cloned());
+            parts.extend(loaded.row.parts.iter().filter(|part| !touched.contains(&part.index)).copied());
             parts.sort_by_key(|part| part.index);
         }
         let metadata = Metadata { schema: step.retained.schema().clone(), reading: reading.clone(), part_bits: *part_bits };

@@ -94,26 +94,26 @@ impl Recipe {
         }
         let mut recipe = Self { learner: learner.to_owned(), seed, task: None, params: Params::default() };
         for (key, value) in settings {
-            recipe.set(&key, value)?;
+            recipe.set(&key, &value)?;
         }
         recipe.params.check()?;
         Ok(recipe)
     }
 
-    fn set(&mut self, key: &str, value: Value) -> Result<()> {
+    fn set(&mut self, key: &str, value: &Value) -> Result<()> {
         let refuse = |value: &Value| Error::Parameter { name: key.to_owned(), reason: format!("it cannot be {value}"), nearest: None };
         if key == "task" {
-            if value != Value::String("auto".to_owned()) {
-                self.task = Some(serde_json::from_value(value.clone()).map_err(|_| refuse(&value))?);
+            if value.as_str() != Some("auto") {
+                self.task = Some(serde_json::from_value(value.clone()).map_err(|_| refuse(value))?);
             }
             return Ok(());
         }
         if !Params::NAMES.contains(&key) {
             return Err(unknown(key, Params::NAMES.into_iter().chain(["task"])));
         }
-        let mut params = serde_json::to_value(&self.params).map_err(|_| refuse(&value))?;
+        let mut params = serde_json::to_value(&self.params).map_err(|_| refuse(value))?;
         params[key] = value.clone();
-        self.params = serde_json::from_value(params).map_err(|_| refuse(&value))?;
+        self.params = serde_json::from_value(params).map_err(|_| refuse(value))?;
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use untrain::import::{self, Roles};
-use untrain_core::{Dataset, Holdout};
+use untrain_core::Holdout;
 
 use crate::app::{App, Outcome};
 use crate::commands::show;

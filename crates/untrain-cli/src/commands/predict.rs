@@ -1,5 +1,6 @@
 //! `predict`: what a model says about the records of a file.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
@@ -83,7 +84,10 @@ fn rows(table: &PredictedTable) -> Vec<Value> {
 fn csv(table: &PredictedTable) -> String {
     let mut text = String::from("id,prediction");
     if let Predictions::Classes { classes, .. } = &table.predictions {
-        classes.iter().for_each(|class| text += &format!(",{}", field(&format!("p_{class}"))));
+        for class in classes {
+            text.push(',');
+            text += &field(&format!("p_{class}"));
+        }
     }
     text.push('\n');
     for (i, id) in table.ids.iter().enumerate() {
@@ -94,7 +98,9 @@ fn csv(table: &PredictedTable) -> String {
             Value::Null => {}
             number => text += &number.to_string(),
         }
-        probabilities(&table.predictions, i).for_each(|(_, p)| text += &format!(",{p}"));
+        for (_, p) in probabilities(&table.predictions, i) {
+            let _ = write!(text, ",{p}");
+        }
         text.push('\n');
     }
     text
@@ -112,7 +118,10 @@ mod tests {
 
     #[test]
     fn fields_are_quoted_where_they_have_to_be() {
-        assert_eq!(["a b", "a,b", "say \"hi\"", " a", "two\nlines"].map(field), ["a b", "\"a,b\"", "\"say \"\"hi\"\"\"", "\" a\"", "\"two\nlines\""]);
+        assert_eq!(
+            ["a b", "a,b", "say \"hi\"", " a", "two\nlines"].map(field),
+            ["a b", "\"a,b\"", "\"say \"\"hi\"\"\"", "\" a\"", "\"two\nlines\""]
+        );
     }
 
     #[test]

@@ -65,8 +65,7 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     match args.kind.map_or_else(|| kind_of(&engine, name), Ok)? {
         Kind::Dataset => app.result(&engine.show_dataset(name)?, dataset)?,
         Kind::Model => {
-            let mut importances = engine.artefact(name)?.importances();
-            importances.sort_by(|a, b| b.importance.total_cmp(&a.importance).then_with(|| a.feature.cmp(&b.feature)));
+            let importances = engine.artefact(name)?.importances();
             app.result(&Shown { model: engine.show_model(name)?, importances, history: engine.history(name)? }, shown)?;
         }
         Kind::Request => {
@@ -83,16 +82,15 @@ fn kind_of(engine: &untrain::Engine, name: &str) -> anyhow::Result<Kind> {
     let is_dataset = listing.datasets.iter().any(|line| line.dataset == name);
     let is_model = listing.datasets.iter().flat_map(|line| &line.models).any(|model| model.model == name);
     match (is_dataset, is_model) {
-        (true, true) => {
-            Err(Usage::with_hint(format!("\"{name}\" is a dataset and a model"), "add --kind dataset or --kind model").into())
-        }
+        (true, true) => Err(Usage::with_hint(format!("\"{name}\" is a dataset and a model"), "add --kind dataset or --kind model").into()),
         (true, false) => Ok(Kind::Dataset),
         (false, true) => Ok(Kind::Model),
         (false, false) if name.parse::<u64>().is_ok() => Ok(Kind::Request),
         (false, false) => {
-            let names = listing.datasets.iter().flat_map(|line| {
-                std::iter::once(line.dataset.as_str()).chain(line.models.iter().map(|model| model.model.as_str()))
-            });
+            let names = listing
+                .datasets
+                .iter()
+                .flat_map(|line| std::iter::once(line.dataset.as_str()).chain(line.models.iter().map(|model| model.model.as_str())));
             let hint = untrain_core::nearest(name, names)
                 .map_or_else(|| "`untrain list` shows what there is".to_owned(), |nearest| format!("did you mean \"{nearest}\"?"));
             Err(Usage::with_hint(format!("there is no dataset and no model \"{name}\""), hint).into())
@@ -199,7 +197,8 @@ fn guarantee(guarantee: &untrain::Guarantee) -> String {
 /// A request as its report keeps it.
 #[derive(Debug, Deserialize)]
 struct Request {
-    request: Option<u64>,
+    #[serde(rename = "request")]
+    number: Option<u64>,
     operation: String,
     dataset: String,
     forgotten: u64,
@@ -207,7 +206,6 @@ struct Request {
     unknown: Vec<String>,
     records: u64,
     models: Vec<RequestModel>,
-    dry_run: bool,
     seconds: f64,
     total_seconds: f64,
     created_ms: Option<i64>,
@@ -247,7 +245,12 @@ impl Request {
     fn text(&self) -> String {
         let mut text = self.sentence();
         if !self.unknown.is_empty() {
-            let _ = writeln!(text, "{} passed over, since no record has them: {}", counted(self.unknown.len() as u64, "id"), listed(&self.unknown));
+            let _ = writeln!(
+                text,
+                "{} passed over, since no record has them: {}",
+                counted(self.unknown.len() as u64, "id"),
+                listed(&self.unknown)
+            );
         }
         if let Some(created) = self.created_ms {
             let _ = writeln!(text, "done on {}", moment(created));
@@ -255,7 +258,7 @@ impl Request {
         if self.models.is_empty() {
             return text + "no model was trained on it\n";
         }
-        let changed = self.request.is_some();
+        let changed = self.number.is_some();
         let mut models = if changed {
             table(["model", "version", "records", "digest", "in memory"])
         } else {
@@ -267,22 +270,24 @@ impl Request {
         }
         text += &render(models, &[1, 2, 4]);
         if changed {
-            let _ = writeln!(text, "{} on the models in memory, {} with the durable path", duration(self.seconds), duration(self.total_seconds));
+            let _ = writeln!(
+                text,
+                "{} on the models in memory, {} with the durable path",
+                duration(self.seconds),
+                duration(self.total_seconds)
+            );
         }
         text
     }
 
     fn sentence(&self) -> String {
-        let (done, n, way) = match self.operation.as_str() {
-            "learn" => ("learnt", self.learnt, "into"),
-            _ => ("forgot", self.forgotten, "from"),
-        };
-        let records = counted(n, "record");
-        let left = format!("{}, which has {}", self.dataset, counted(self.records, "record"));
-        match self.request {
-            Some(number) => format!("request {number}: {done} {records} {way} {left} now\n"),
-            None if self.dry_run => format!("a dry run: would have {} {records} {way} {left} then; nothing was changed\n", self.past()),
-            None => format!("nothing to {}: no record of {left} was selected\n", self.operation),
+        let Self { dataset, operation, .. } = self;
+        let (done, n, way) = if operation == "learn" { ("learnt", self.learnt, "into") } else { ("forgot", self.forgotten, "from") };
+        let (records, left) = (counted(n, "record"), counted(self.records, "record"));
+        match self.number {
+            Some(number) => format!("request {number}: {done} {records} {way} {dataset}, which has {left} now\n"),
+            None if n == 0 => format!("nothing to {operation}: no record of {dataset} was selected; it has {left}\n"),
+            None => format!("a dry run: would have {} {records} {way} {dataset}, which would have {left} then\n", self.past()),
         }
     }
 

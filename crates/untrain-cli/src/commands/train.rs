@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use untrain::Recipe;
 
 use crate::app::{App, Outcome};
-use crate::failure::Usage;
 use crate::commands::show;
+use crate::failure::Usage;
 
 /// Train a model on a dataset
 #[derive(Debug, clap::Args)]
@@ -36,9 +36,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     let recipe = recipe(args)?;
     let mut engine = app.write()?;
-    let report = app.words.working(&format!("training {}", args.model), || {
-        engine.train(&args.dataset, &args.model, &recipe, args.replace)
-    })?;
+    let report =
+        app.words.working(&format!("training {}", args.model), || engine.train(&args.dataset, &args.model, &recipe, args.replace))?;
     app.result(&report, show::model)?;
     Ok(Outcome::Done)
 }

@@ -3,7 +3,7 @@
 use untrain::Verification;
 
 use crate::app::{App, Outcome};
-use crate::table::{counted, duration, facts, factor};
+use crate::table::{counted, duration, factor, facts};
 
 /// Retrain a model from the records that are left, and compare digests
 #[derive(Debug, clap::Args)]

@@ -116,7 +116,7 @@ impl<'a> Predictor<'a> {
                 |values, (block, sums)| {
                     let records = sums.len() / self.width;
                     for (column, row) in columns.iter().zip(&self.rows) {
-                        column.spread(block * BLOCK, records, &mut values[*row as usize..], self.n_rows);
+                        column.spread(block * BLOCK, records, values, *row as usize, self.n_rows);
                     }
                     self.add_block(values, sums);
                 },
@@ -131,17 +131,11 @@ impl<'a> Predictor<'a> {
         })
     }
 
-    /// Adds what every tree says of a block of records.
+    /// Adds what every tree says of a block of records, whose values stand lane by lane.
     fn add_block(&self, values: &[f32], sums: &mut [f64]) {
         for root in &self.roots {
-            for (values, sums) in values.chunks(LANES * self.n_rows.max(1)).zip(sums.chunks_mut(LANES * self.width)) {
-                let records = sums.len() / self.width;
-                let mut at = [*root; LANES];
-                if records == LANES {
-                    self.walk(values, &mut at);
-                } else {
-                    self.walk(values, &mut at[..records]);
-                }
+            for (values, sums) in values.chunks_exact(LANES * self.n_rows.max(1)).zip(sums.chunks_mut(LANES * self.width)) {
+                let at = self.walk(values, *root);
                 for (at, sums) in at.iter().zip(sums.chunks_exact_mut(self.width)) {
                     let leaf = self.nodes[*at as usize].leaf as usize * self.width;
                     sums.iter_mut().zip(&self.leaves[leaf..leaf + self.width]).for_each(|(sum, says)| *sum += says);
@@ -150,13 +144,15 @@ impl<'a> Predictor<'a> {
         }
     }
 
+    /// The leaves that the records in all lanes reach. Lanes without a record walk too, to no effect.
     #[inline]
-    fn walk(&self, values: &[f32], at: &mut [u32]) {
+    fn walk(&self, values: &[f32], root: u32) -> [u32; LANES] {
+        let mut at = [root; LANES];
         loop {
             let mut moved = 0;
-            for (at, values) in at.iter_mut().zip(values.chunks_exact(self.n_rows)) {
+            for (lane, at) in at.iter_mut().enumerate() {
                 let node = self.nodes[*at as usize];
-                let value = values[(node.row & !CATEGORY) as usize];
+                let value = values[(node.row & !CATEGORY) as usize * LANES + lane];
                 #[expect(clippy::needless_bitwise_bool, reason = "a branch would be mispredicted half of the time")]
                 let right = (value > node.value) | ((node.row & CATEGORY != 0) & (value < node.value));
                 let next = node.left + u32::from(right);
@@ -164,7 +160,7 @@ impl<'a> Predictor<'a> {
                 *at = next;
             }
             if moved == 0 {
-                return;
+                return at;
             }
         }
     }
@@ -209,15 +205,15 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// Writes the values of `records` records from `start` on into every `stride`-th place.
-    fn spread(&self, start: usize, records: usize, values: &mut [f32], stride: usize) {
+    /// Writes the values of `records` records from `start` on into `row` of blocks of lanes.
+    fn spread(&self, start: usize, records: usize, values: &mut [f32], row: usize, n_rows: usize) {
         for i in 0..records {
+            let place = (i / LANES * n_rows + row) * LANES + i % LANES;
             match self {
-                Self::Codes(codes) => values[i * stride] = codes[start + i],
+                Self::Codes(codes) => values[place] = codes[start + i],
                 Self::Numbers(numbers) => {
                     let x = number::rounded(numbers.number(start + i));
-                    (values[i * stride], values[i * stride + 1]) =
-                        if x.is_nan() { (f32::NEG_INFINITY, f32::INFINITY) } else { (x, x) };
+                    (values[place], values[place + LANES]) = if x.is_nan() { (f32::NEG_INFINITY, f32::INFINITY) } else { (x, x) };
                 }
             }
         }

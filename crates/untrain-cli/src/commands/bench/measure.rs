@@ -1,0 +1,204 @@
+//! Measures one forest on one dataset: everything in memory, the data made outside the timed parts.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use untrain_core::{Dataset, Forget as _, Learner as _, Model as _, Predictions, Seed, Task};
+use untrain_exact::{Artefact, Forest, ForestModel, Params};
+
+/// A dataset of which models see one side.
+pub(super) struct Split {
+    pub(super) name: String,
+    pub(super) train: Dataset,
+    pub(super) test: Dataset,
+}
+
+/// What is measured with one seed. Times are in seconds.
+pub(super) struct Run {
+    pub(super) train: f64,
+    /// Training once more without the records that were forgotten.
+    pub(super) retrain: f64,
+    pub(super) accuracy: f64,
+    /// For two classes.
+    pub(super) auc: Option<f64>,
+    pub(super) forget: Times,
+    pub(super) learn: Times,
+    /// Forgetting 1 % of the records in one request.
+    pub(super) batch: f64,
+    pub(super) rows_per_second: f64,
+    /// Bytes a record: records, trees, bins.
+    pub(super) memory: [f64; 3],
+    pub(super) checks: Checks,
+}
+
+/// The times of many operations of one kind, in seconds.
+pub(super) struct Times {
+    pub(super) mean: f64,
+    pub(super) median: f64,
+    pub(super) p99: f64,
+}
+
+/// Comparisons of both digests with those of a retrain.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Checks {
+    pub(super) passed: usize,
+    pub(super) done: usize,
+}
+
+impl Times {
+    pub(super) fn of(mut seconds: Vec<f64>) -> Self {
+        if seconds.is_empty() {
+            return Self { mean: f64::NAN, median: f64::NAN, p99: f64::NAN };
+        }
+        seconds.sort_by(f64::total_cmp);
+        let n = seconds.len();
+        Self { mean: seconds.iter().sum::<f64>() / n as f64, median: seconds[n / 2], p99: seconds[n * 99 / 100] }
+    }
+}
+
+impl Checks {
+    fn compare(&mut self, model: &ForestModel, with: &ForestModel) {
+        self.done += 1;
+        self.passed += usize::from(model.digest() == with.digest() && model.state_digest() == with.state_digest());
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { passed: self.passed + other.passed, done: self.done + other.done }
+    }
+}
+
+/// Measures a forest with `params`, forgetting and learning again `n` records one by one.
+pub(super) fn run(params: &Params, seed: u64, data: &Split, n: usize) -> Result<Run> {
+    let forest = Forest { params: params.clone(), task: Task::Classification, seed: Seed(seed) };
+    let Split { train, test, .. } = data;
+    let (train_seconds, trained) = timed(|| forest.fit(train))?;
+    let artefact = Artefact::read(&trained.artefact())?;
+    let predictions = artefact.predict(test)?;
+    let memory = trained.memory();
+    let mut checks = Checks::default();
+
+    let ids = drawn(train, seed);
+    let (singles, batch) = (&ids[..n.min(train.len() / 2)], &ids[..train.len().div_ceil(100)]);
+    // The learner looks at the kinds of the retained columns only, which the whole series leaves as they are: the set left
+    // at its end serves each step, and no copy of the data is made between two of them.
+    let rest = train.without(singles)?;
+    let mut model = trained.clone();
+    let forget = each(singles, |id| forest.forget(&mut model, id, &rest).map(|_| ()))?;
+    let (retrain_seconds, retrained) = timed(|| forest.fit(&rest))?;
+    checks.compare(&model, &retrained);
+    let learn = each(singles, |id| forest.learn(&mut model, id, train).map(|_| ()))?;
+    checks.compare(&model, &trained);
+
+    let rest = train.without(batch)?;
+    let mut model = trained;
+    let (batch_seconds, _) = timed(|| forest.forget(&mut model, batch, &rest))?;
+    checks.compare(&model, &forest.fit(&rest)?);
+
+    let per_record = |bytes: usize| bytes as f64 / train.len() as f64;
+    Ok(Run {
+        train: train_seconds,
+        retrain: retrain_seconds,
+        accuracy: accuracy(&predictions, test)?,
+        auc: auc(&predictions, test)?,
+        forget,
+        learn,
+        batch: batch_seconds,
+        rows_per_second: rate(&artefact, test)?,
+        memory: [memory.records, memory.trees, memory.bins].map(per_record),
+        checks,
+    })
+}
+
+/// The ids in an order that `seed` draws.
+pub(super) fn drawn(data: &Dataset, seed: u64) -> Vec<String> {
+    const PURPOSE: u64 = 0x0062_656e_6368_0000; // "bench"
+    let mut ids: Vec<(u64, &str)> = data.ids().iter().flatten().map(|id| (Seed(seed).hash(PURPOSE, id.as_bytes()), id)).collect();
+    ids.sort_unstable();
+    ids.into_iter().map(|(_, id)| id.to_owned()).collect()
+}
+
+/// The middle of `values`; of an even number, the upper one of the two.
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    Times::of(values.collect()).median
+}
+
+fn timed<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<(f64, T), E> {
+    let start = Instant::now();
+    let result = work()?;
+    Ok((start.elapsed().as_secs_f64(), result))
+}
+
+fn each(ids: &[String], mut work: impl FnMut(&[String]) -> untrain_core::Result<()>) -> Result<Times> {
+    let times = ids.chunks(1).map(|id| Ok(timed(|| work(id))?.0)).collect::<Result<Vec<_>>>()?;
+    Ok(Times::of(times))
+}
+
+/// Predicts for at least half a second.
+fn rate(artefact: &Artefact, test: &Dataset) -> Result<f64> {
+    let start = Instant::now();
+    let mut rows = 0;
+    loop {
+        rows += black_box(artefact.predict(test)?).len();
+        let seconds = start.elapsed().as_secs_f64();
+        if seconds >= 0.5 {
+            return Ok(rows as f64 / seconds);
+        }
+    }
+}
+
+fn truth(test: &Dataset) -> Result<Vec<String>> {
+    let (place, _) = test.schema().target().context("no column is the target")?;
+    let values = test.values(place);
+    Ok((0..test.len()).map(|i| values.text(i).unwrap_or_default()).collect())
+}
+
+fn accuracy(predictions: &Predictions, test: &Dataset) -> Result<f64> {
+    let Predictions::Classes { classes, .. } = predictions else { anyhow::bail!("the model predicts no classes") };
+    let right = |(i, class): (usize, &String)| predictions.class(i).is_some_and(|predicted| classes[predicted] == *class);
+    Ok(truth(test)?.iter().enumerate().filter(|pair| right(*pair)).count() as f64 / test.len() as f64)
+}
+
+/// The area under the ROC curve, ties counted half; for two classes.
+fn auc(predictions: &Predictions, test: &Dataset) -> Result<Option<f64>> {
+    let Predictions::Classes { classes, probabilities, .. } = predictions else { return Ok(None) };
+    let [_, positive] = classes.as_slice() else { return Ok(None) };
+    let truth = truth(test)?;
+    let mut scored: Vec<(f64, bool)> = probabilities.chunks(2).zip(&truth).map(|(p, class)| (p[1], class == positive)).collect();
+    scored.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut pairs, mut negatives) = (0.0, 0.0);
+    for ties in scored.chunk_by(|a, b| a.0 == b.0) {
+        let ones = ties.iter().filter(|(_, positive)| *positive).count() as f64;
+        let zeros = ties.len() as f64 - ones;
+        pairs += ones * (negatives + zeros / 2.0);
+        negatives += zeros;
+    }
+    Ok(Some(pairs / (negatives * (scored.len() as f64 - negatives))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Float64Array, StringArray};
+    use untrain_core::{Column, Kind, Role, Schema};
+
+    use super::*;
+
+    #[test]
+    fn ties_count_half_in_the_area_under_the_curve() -> Result<()> {
+        let column = |name: &str, kind, role| Column { name: name.into(), kind, role, declared: true };
+        let columns = vec![column("x", Kind::Numeric, Role::Feature), column("y", Kind::Categorical, Role::Target)];
+        let x: ArrayRef = Arc::new(Float64Array::from(vec![0.0; 4]));
+        let y: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a", "b"]));
+        let schema = Schema { id: Some("id".into()), columns, holdout: None };
+        let test = Dataset::new(schema, &StringArray::from(vec!["1", "2", "3", "4"]), vec![x, y])?;
+        let scores = [0.1, 0.4, 0.4, 0.8];
+        let probabilities = scores.iter().flat_map(|p| [1.0 - p, *p]).collect();
+        let predictions = Predictions::Classes { classes: vec!["a".into(), "b".into()], probabilities, n: 4 };
+        // Of the four pairs of an "a" and a "b", three are in order and one is tied.
+        assert_eq!(auc(&predictions, &test)?, Some(0.875));
+        assert_eq!(accuracy(&predictions, &test)?, 0.75);
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! Runs the peers, libraries of Python, on the same records and the same thread.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+use untrain_core::{Column, Dataset, Kind, Role};
+
+use super::measure::Split;
+
+/// What the script printed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Peers {
+    /// The versions of Python and of the libraries.
+    pub(super) versions: BTreeMap<String, String>,
+    pub(super) models: Vec<Peer>,
+}
+
+/// One peer: medians over the seeds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Peer {
+    pub(super) name: String,
+    pub(super) train_seconds: f64,
+    pub(super) accuracy: f64,
+    pub(super) auc: Option<f64>,
+    pub(super) rows_per_second: f64,
+}
+
+/// How to run the script.
+pub(super) struct Script<'a> {
+    pub(super) python: &'a str,
+    pub(super) path: &'a Path,
+    pub(super) n_threads: usize,
+    pub(super) n_seeds: u64,
+}
+
+#[derive(Serialize)]
+struct Layout<'a> {
+    target: &'a str,
+    categorical: Vec<&'a str>,
+}
+
+impl Peers {
+    pub(super) fn find(&self, name: &str) -> Option<&Peer> {
+        self.models.iter().find(|peer| peer.name == name)
+    }
+}
+
+impl Script<'_> {
+    /// Trains all peers on the data.
+    pub(super) fn run(&self, data: &Split) -> Result<Peers> {
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        export(&data.train, &folder.path().join("train.csv"))?;
+        export(&data.test, &folder.path().join("test.csv"))?;
+        let layout = folder.path().join("layout.json");
+        std::fs::write(&layout, serde_json::to_vec(&layout_of(&data.train)?)?)
+            .with_context(|| format!("cannot write {}", layout.display()))?;
+        let n_threads = self.n_threads.to_string();
+        let output = Command::new(self.python)
+            .arg(self.path)
+            .arg(folder.path())
+            .args(["--threads", &n_threads, "--seeds", &self.n_seeds.to_string()])
+            .envs(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"].map(|name| (name, &n_threads)))
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| format!("cannot run {}", self.python))?;
+        if !output.status.success() {
+            bail!("{} {} failed ({}); its libraries are in requirements.txt beside it", self.python, self.path.display(), output.status);
+        }
+        serde_json::from_slice(&output.stdout).with_context(|| format!("{} printed something else than its report", self.path.display()))
+    }
+}
+
+fn used(data: &Dataset) -> impl Iterator<Item = (usize, &Column)> {
+    let wanted = |column: &Column| matches!(column.role, Role::Feature | Role::Target);
+    data.schema().columns.iter().enumerate().filter(move |(_, column)| wanted(column))
+}
+
+fn layout_of(data: &Dataset) -> Result<Layout<'_>> {
+    let (_, target) = data.schema().target().context("no column is the target")?;
+    let is_text = |column: &&Column| column.role == Role::Feature && column.kind == Kind::Categorical;
+    let categorical = data.schema().columns.iter().filter(is_text).map(|column| column.name.as_str()).collect();
+    Ok(Layout { target: &target.name, categorical })
+}
+
+/// Writes features and target as CSV; a missing value is empty, a truth value 1 or 0.
+fn export(data: &Dataset, path: &Path) -> Result<()> {
+    let write = || -> std::io::Result<()> {
+        let mut out = BufWriter::new(File::create(path)?);
+        let header: Vec<_> = used(data).map(|(_, column)| quoted(&column.name)).collect();
+        writeln!(out, "{}", header.join(","))?;
+        let columns: Vec<_> = used(data).map(|(place, column)| (column.kind, data.values(place))).collect();
+        for i in 0..data.len() {
+            for (j, (kind, values)) in columns.iter().enumerate() {
+                let comma = if j == 0 { "" } else { "," };
+                match (kind, values.text(i)) {
+                    (_, None) => write!(out, "{comma}")?,
+                    (Kind::Categorical, Some(text)) => write!(out, "{comma}{}", quoted(&text))?,
+                    _ => write!(out, "{comma}{}", values.number(i).unwrap_or_default())?,
+                }
+            }
+            writeln!(out)?;
+        }
+        out.flush()
+    };
+    write().with_context(|| format!("cannot write {}", PathBuf::from(path).display()))
+}
+
+fn quoted(text: &str) -> Cow<'_, str> {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")).into() } else { text.into() }
+}

@@ -1,0 +1,81 @@
+//! A generated table of any size: 12 numeric and 8 categorical features, two classes, signal and noise.
+//!
+//! Every value is a hash of its record's number and its column, so a table of 10,000 records begins with the one of 1,000.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use arrow_array::{ArrayRef, Float64Array, StringArray};
+use untrain_core::{Column, Dataset, Kind, Role, Schema, mix, unit};
+
+use super::measure::Split;
+
+const N_NUMERIC: u64 = 12;
+/// How many categories the categorical features have.
+const CATEGORIES: [u64; 8] = [2, 3, 5, 8, 13, 21, 34, 55];
+/// One value in so many is missing.
+const ONE_MISSING_IN: u64 = 50;
+const N_TEST: u64 = 10_000;
+/// Test records are numbered from here, whatever the size of the training set.
+const TEST_FROM: u64 = 1 << 40;
+const SEED: u64 = 0x7363_616c_6500_0000; // "scale"
+
+/// `n` records to train on and 10,000 to test with.
+pub(super) fn split(n: usize) -> Result<Split> {
+    let name = if n >= 1_000_000 { format!("{}M records", n / 1_000_000) } else { format!("{}k records", n / 1_000) };
+    Ok(Split { name, train: table(0, n as u64)?, test: table(TEST_FROM, N_TEST)? })
+}
+
+fn table(from: u64, n: u64) -> Result<Dataset> {
+    let records = || from..from + n;
+    let mut columns = Vec::new();
+    let mut arrays: Vec<ArrayRef> = Vec::new();
+    let mut add = |name: String, kind, role, values| {
+        columns.push(Column { name, kind, role, declared: true });
+        arrays.push(values);
+    };
+    for feature in 0..N_NUMERIC {
+        let values = records().map(|record| (!missing(record, feature)).then(|| numeric(record, feature)));
+        add(format!("n{feature:02}"), Kind::Numeric, Role::Feature, Arc::new(values.collect::<Float64Array>()));
+    }
+    for (i, n_categories) in CATEGORIES.into_iter().enumerate() {
+        let feature = N_NUMERIC + i as u64;
+        let name = |record| (!missing(record, feature)).then(|| format!("c{}", category(record, feature, n_categories)));
+        add(format!("t{feature:02}"), Kind::Categorical, Role::Feature, Arc::new(records().map(name).collect::<StringArray>()));
+    }
+    let class = |record| Some(if positive(record) { "yes" } else { "no" });
+    add("y".to_owned(), Kind::Categorical, Role::Target, Arc::new(records().map(class).collect::<StringArray>()));
+    let ids: StringArray = records().map(|record| Some(format!("{record:013}"))).collect();
+    Ok(Dataset::new(Schema { id: Some("id".to_owned()), columns, holdout: None }, &ids, arrays)?)
+}
+
+fn draw(record: u64, feature: u64, purpose: u64) -> u64 {
+    mix(mix(SEED ^ record, feature), purpose)
+}
+
+fn missing(record: u64, feature: u64) -> bool {
+    draw(record, feature, 1).is_multiple_of(ONE_MISSING_IN)
+}
+
+/// About normal with mean 0 and variance 1; one feature in three has whole values only.
+fn numeric(record: u64, feature: u64) -> f64 {
+    let sum: f64 = (2..6).map(|purpose| unit(draw(record, feature, purpose))).sum();
+    let value = (sum - 2.0) * 3.0_f64.sqrt();
+    if feature.is_multiple_of(3) { (value * 10.0).round() / 10.0 } else { value }
+}
+
+/// The first categories are the frequent ones.
+fn category(record: u64, feature: u64, n: u64) -> u64 {
+    (unit(draw(record, feature, 2)).powi(2) * n as f64) as u64
+}
+
+/// Half the features carry signal, alone or in pairs; the rest is noise, as is a part of every outcome.
+fn positive(record: u64) -> bool {
+    let x = |feature| numeric(record, feature);
+    let t = |i: usize| category(record, N_NUMERIC + i as u64, CATEGORIES[i]);
+    let of_category = |i: usize| unit(mix(SEED, mix(i as u64, t(i)))) - 0.5;
+    let linear = 1.2 * x(0) - 0.9 * x(1) + 0.6 * x(2);
+    let paired = 1.1 * x(3) * x(4) + if t(1) == 0 { x(5) } else { -x(5) };
+    let score = linear + paired + 2.0 * of_category(3) + 3.0 * of_category(5) + 3.0 * of_category(7) - 0.6;
+    unit(draw(record, 0, 7)) < 1.0 / (1.0 + (-1.5 * score).exp())
+}

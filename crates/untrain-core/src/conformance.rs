@@ -214,9 +214,7 @@ impl Cells {
             )
                 .boxed(),
             Self::Flag { missing: may } => ((0..2_i32).prop_map(f64::from), missing(may)).boxed(),
-            Self::Text { many, missing: may, .. } => {
-                ((0..if many { 60 } else { 4 }).prop_map(f64::from), missing(may)).boxed()
-            }
+            Self::Text { many, missing: may, .. } => ((0..if many { 60 } else { 4 }).prop_map(f64::from), missing(may)).boxed(),
             Self::Constant => (Just(3.0), Just(false)).boxed(),
         }
     }

@@ -165,7 +165,11 @@ impl Dataset {
     pub fn positions(&self, ids: &[String]) -> Result<Vec<usize>> {
         check_distinct(ids)?;
         let unknown: Vec<String> = ids.iter().filter(|id| self.position(id).is_none()).cloned().collect();
-        if unknown.is_empty() { Ok(ids.iter().filter_map(|id| self.position(id)).collect()) } else { Err(Error::UnknownIds { ids: unknown }) }
+        if unknown.is_empty() {
+            Ok(ids.iter().filter_map(|id| self.position(id)).collect())
+        } else {
+            Err(Error::UnknownIds { ids: unknown })
+        }
     }
 
     /// The records `ids`.
@@ -296,9 +300,8 @@ pub(crate) fn check_distinct(ids: &[String]) -> Result<()> {
 }
 
 fn check(column: &Column, values: &ArrayRef, ids: &StringArray) -> Result<()> {
-    let refuse = |i: usize, reason: &str| {
-        Err(Error::Value { column: column.name.clone(), id: ids.value(i).to_owned(), reason: reason.to_owned() })
-    };
+    let refuse =
+        |i: usize, reason: &str| Err(Error::Value { column: column.name.clone(), id: ids.value(i).to_owned(), reason: reason.to_owned() });
     let fits = match column.kind {
         Kind::Numeric => values.as_primitive_opt::<Float64Type>().is_some(),
         Kind::Boolean => values.as_boolean_opt().is_some(),

@@ -276,8 +276,7 @@ impl ForestModel {
 
     /// Bytes of memory held.
     pub fn memory(&self) -> Memory {
-        let (trees, with_bins) =
-            self.trees.iter().map(Tree::memory).fold((0, 0), |(a, b), (trees, with_bins)| (a + trees, b + with_bins));
+        let (trees, with_bins) = self.trees.iter().map(Tree::memory).fold((0, 0), |(a, b), (trees, with_bins)| (a + trees, b + with_bins));
         Memory { records: self.rows.memory(), trees, bins: with_bins - trees }
     }
 

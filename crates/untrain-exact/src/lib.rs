@@ -4,4 +4,6 @@
 
 mod forest;
 
-pub use forest::{Artefact, ArtefactFeature, ArtefactNode, Criterion, Forest, ForestModel, Importance, MaxFeatures, Memory, NamedMaxFeatures, Params};
+pub use forest::{
+    Artefact, ArtefactFeature, ArtefactNode, Criterion, Forest, ForestModel, Importance, MaxFeatures, Memory, NamedMaxFeatures, Params,
+};

@@ -64,14 +64,12 @@ fn forgetting_equals_training_on_the_file_without_the_rows() {
     let report = first.forget("people", &ids, &ForgetOptions::default()).unwrap();
     assert_eq!(report.guarantee, Guarantee::Exact);
 
-    let rest: String = text.lines().filter(|line| !ids.iter().any(|id| line.starts_with(id.as_str()))).fold(
-        String::new(),
-        |mut rest, line| {
+    let rest: String =
+        text.lines().filter(|line| !ids.iter().any(|id| line.starts_with(id.as_str()))).fold(String::new(), |mut rest, line| {
             rest.push_str(line);
             rest.push('\n');
             rest
-        },
-    );
+        });
     let second = trained(&place.path().join("b"), &write(place.path(), "rest.csv", &rest));
     let (forgot, retrained) = (first.show_model("income").unwrap(), second.show_model("income").unwrap());
     assert_eq!((forgot.digest, forgot.state_digest), (retrained.digest, retrained.state_digest));
@@ -103,7 +101,8 @@ fn requests_outlive_the_process_that_made_them() {
     for i in [10, 11, 40] {
         engine(&store).forget("people", &[format!("person#{i:04}")], &ForgetOptions::default()).unwrap();
     }
-    let back: String = people(90).lines().filter(|line| line.starts_with("id,") || line.starts_with("person#0011")).collect::<Vec<_>>().join("\n");
+    let back: String =
+        people(90).lines().filter(|line| line.starts_with("id,") || line.starts_with("person#0011")).collect::<Vec<_>>().join("\n");
     let back = write(place.path(), "back.csv", &back);
     let report = engine(&store).learn("people", &back).unwrap();
     assert_eq!((report.learnt, report.records), (1, 88));

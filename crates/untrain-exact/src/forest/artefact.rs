@@ -137,10 +137,7 @@ impl Artefact {
             .features
             .iter()
             .zip(gains)
-            .map(|(feature, gain)| Importance {
-                feature: feature.name.clone(),
-                importance: if total > 0.0 { gain / total } else { 0.0 },
-            })
+            .map(|(feature, gain)| Importance { feature: feature.name.clone(), importance: if total > 0.0 { gain / total } else { 0.0 } })
             .collect();
         importances.sort_by(|a, b| b.importance.total_cmp(&a.importance).then_with(|| a.feature.cmp(&b.feature)));
         importances
@@ -280,4 +277,3 @@ fn gain(nodes: &[ArtefactNode], place: &mut usize, credit: &mut impl FnMut(u32, 
         }
     }
 }
-

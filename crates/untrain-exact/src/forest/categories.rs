@@ -23,8 +23,7 @@ pub(super) struct Categories {
 impl Categories {
     /// An empty table. With `missing`, code 0 is taken for missing values.
     pub(super) fn new(seed: Seed, missing: bool) -> Self {
-        let mut table =
-            Self { seed, names: Vec::new(), hashes: Vec::new(), uses: Vec::new(), codes: HashMap::new(), free: Vec::new() };
+        let mut table = Self { seed, names: Vec::new(), hashes: Vec::new(), uses: Vec::new(), codes: HashMap::new(), free: Vec::new() };
         if missing {
             table.names.push(None);
             table.hashes.push(seed.hash(PURPOSE, &[0xff]));

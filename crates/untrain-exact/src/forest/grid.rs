@@ -145,7 +145,15 @@ mod tests {
             (1_u32..40).prop_map(|bits| 1.0 + f32::EPSILON * bits as f32),
             (0_u32..40).prop_map(f32::from_bits),
         ];
-        (value.clone(), value).prop_filter_map("ordered", |(a, b)| if a < b { Some((a, b)) } else if b < a { Some((b, a)) } else { None })
+        (value.clone(), value).prop_filter_map("ordered", |(a, b)| {
+            if a < b {
+                Some((a, b))
+            } else if b < a {
+                Some((b, a))
+            } else {
+                None
+            }
+        })
     }
 
     proptest! {

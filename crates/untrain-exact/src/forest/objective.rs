@@ -101,15 +101,7 @@ pub(super) trait Objective: Sync {
 
     /// Scores "up to place `i`" against the rest for records in the order of `keys`, whose high halves are their values
     /// and whose low halves are places in `ys`, wherever the value changes and both sides hold `min_leaf`.
-    fn sweep_sorted(
-        &self,
-        keys: &[u64],
-        ys: &[i64],
-        total: &[u32],
-        min_leaf: u32,
-        sides: &mut Sides,
-        mut offer: impl FnMut(usize, f64),
-    ) {
+    fn sweep_sorted(&self, keys: &[u64], ys: &[i64], total: &[u32], min_leaf: u32, sides: &mut Sides, mut offer: impl FnMut(usize, f64)) {
         sides.begin(total);
         for (i, pair) in keys.windows(2).enumerate() {
             let y = ys[pair[0] as u32 as usize];
@@ -258,15 +250,7 @@ impl Objective for Gini2 {
     }
 
     #[inline]
-    fn sweep_sorted(
-        &self,
-        keys: &[u64],
-        ys: &[i64],
-        total: &[u32],
-        min_leaf: u32,
-        _: &mut Sides,
-        mut offer: impl FnMut(usize, f64),
-    ) {
+    fn sweep_sorted(&self, keys: &[u64], ys: &[i64], total: &[u32], min_leaf: u32, _: &mut Sides, mut offer: impl FnMut(usize, f64)) {
         let (mut l1, n, t1) = (0, keys.len() as u32, total[1]);
         for (i, pair) in keys.windows(2).enumerate() {
             l1 += ys[pair[0] as u32 as usize] as u32;

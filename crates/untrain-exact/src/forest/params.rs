@@ -87,8 +87,7 @@ impl Params {
     ///
     /// [`Error::Parameter`] naming the first that is out of its range.
     pub fn check(&self) -> Result<()> {
-        let Self { n_trees, max_depth, min_samples_split, min_samples_leaf, max_features, n_thresholds, subsample, criterion: _ } =
-            self;
+        let Self { n_trees, max_depth, min_samples_split, min_samples_leaf, max_features, n_thresholds, subsample, criterion: _ } = self;
         within("n_trees", *n_trees, 1, 10_000)?;
         within("max_depth", *max_depth, 1, 64)?;
         within("min_samples_split", *min_samples_split, 2, u32::MAX)?;
@@ -128,8 +127,7 @@ impl Params {
 
     /// Writes the hyperparameters canonically.
     pub(super) fn write(&self, out: &mut Writer) {
-        let Self { n_trees, max_depth, min_samples_split, min_samples_leaf, max_features, n_thresholds, subsample, criterion } =
-            self;
+        let Self { n_trees, max_depth, min_samples_split, min_samples_leaf, max_features, n_thresholds, subsample, criterion } = self;
         for value in [n_trees, max_depth, min_samples_split, min_samples_leaf, n_thresholds] {
             out.varint(u64::from(*value));
         }

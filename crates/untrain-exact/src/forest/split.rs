@@ -80,10 +80,9 @@ impl Split {
         self.feature == other.feature
             && match (self.test, other.test) {
                 (Test::Category(a), Test::Category(b)) => a == b,
-                (
-                    Test::Threshold { threshold: a, missing_left: left_a },
-                    Test::Threshold { threshold: b, missing_left: left_b },
-                ) => a == b && (left_a == left_b || !(self.has_missing || other.has_missing)),
+                (Test::Threshold { threshold: a, missing_left: left_a }, Test::Threshold { threshold: b, missing_left: left_b }) => {
+                    a == b && (left_a == left_b || !(self.has_missing || other.has_missing))
+                }
                 _ => false,
             }
     }

@@ -97,27 +97,14 @@ impl Tree {
     /// Builds the tree of the records in `slots`.
     pub(super) fn build<O: Objective>(ctx: &Context<'_, O>, scratch: &mut Scratch, path: u64, slots: Vec<u32>) -> Self {
         let n = slots.len() as u32;
-        let mut tree = Self {
-            path,
-            nodes: vec![Node::leaf(0, n, n)],
-            slots,
-            free: Vec::new(),
-            stats: Vec::new(),
-            free_stats: Vec::new(),
-        };
+        let mut tree = Self { path, nodes: vec![Node::leaf(0, n, n)], slots, free: Vec::new(), stats: Vec::new(), free_stats: Vec::new() };
         tree.grow(ctx, scratch, tree.root());
         tree.nodes.shrink_to_fit();
         tree
     }
 
     /// Revises the tree for records that leave and records that join.
-    pub(super) fn revise<O: Objective>(
-        &mut self,
-        ctx: &Context<'_, O>,
-        scratch: &mut Scratch,
-        removed: &mut [u32],
-        added: &mut [u32],
-    ) {
+    pub(super) fn revise<O: Objective>(&mut self, ctx: &Context<'_, O>, scratch: &mut Scratch, removed: &mut [u32], added: &mut [u32]) {
         for slot in removed.iter() {
             let leaf = self.leaf_of(ctx.rows, *slot);
             let region = self.nodes[leaf as usize].region();
@@ -190,14 +177,7 @@ impl Tree {
     }
 
     /// Revises a node whose region already holds its records as they shall be.
-    fn revise_node<O: Objective>(
-        &mut self,
-        ctx: &Context<'_, O>,
-        scratch: &mut Scratch,
-        at: At,
-        removed: &mut [u32],
-        added: &mut [u32],
-    ) {
+    fn revise_node<O: Objective>(&mut self, ctx: &Context<'_, O>, scratch: &mut Scratch, at: At, removed: &mut [u32], added: &mut [u32]) {
         let changed = removed.len() + added.len();
         if changed == 0 {
             return;
@@ -474,14 +454,8 @@ impl Tree {
 
     /// Reads what [`Tree::write`] wrote with leaves of slots. `missing` tells whether a record in a slot lacks a feature.
     pub(super) fn read(path: u64, input: &mut Reader<'_>, source: &TreeSource<'_>) -> Result<Self> {
-        let mut tree = Self {
-            path,
-            nodes: vec![Node::leaf(0, 0, 0)],
-            slots: Vec::new(),
-            free: Vec::new(),
-            stats: Vec::new(),
-            free_stats: Vec::new(),
-        };
+        let mut tree =
+            Self { path, nodes: vec![Node::leaf(0, 0, 0)], slots: Vec::new(), free: Vec::new(), stats: Vec::new(), free_stats: Vec::new() };
         tree.read_node(ROOT, 0, input, source)?;
         tree.slots.shrink_to_fit();
         tree.nodes.shrink_to_fit();

@@ -12,24 +12,27 @@ use crate::commands::Verb;
 use crate::failure::{self, Usage};
 use crate::output::{Screen, Words};
 
+/// The heading of the options that every verb takes.
+const EVERYWHERE: &str = "Options of every verb";
+
 /// Forget records from trained models, and prove it
 #[derive(Debug, Parser)]
-#[command(name = "untrain", version, propagate_version = true, max_term_width = 120)]
+#[command(name = "untrain", version, max_term_width = 120)]
 pub(crate) struct Cli {
     /// The directory of datasets, models and requests
-    #[arg(long, env = "UNTRAIN_STORE", default_value = "untrain-store", value_name = "DIR", global = true)]
+    #[arg(long, env = "UNTRAIN_STORE", hide_env_values = true, default_value = "untrain-store", value_name = "DIR", global = true, help_heading = EVERYWHERE)]
     store: PathBuf,
     /// Print one JSON object on standard output and nothing else there
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     /// Say nothing on standard error but errors
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
     /// How many threads to work with; all cores if not given. The bytes of models do not depend on it
-    #[arg(long, value_name = "N", global = true, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", global = true, help_heading = EVERYWHERE, value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
     /// How long to wait for others who use the store
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, global = true)]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, global = true, help_heading = EVERYWHERE)]
     wait: Duration,
     #[command(subcommand)]
     verb: Verb,

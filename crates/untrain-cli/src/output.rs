@@ -10,6 +10,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::failure::Usage;
+
 /// Work that takes longer shows that it is under way.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -98,6 +100,9 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         return File::options().write(true).open(path).and_then(|mut file| file.write_all(bytes)).with_context(failed);
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(Usage::new(format!("cannot write {}: there is no directory {}", path.display(), folder.display())).into());
+    }
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     let builder = {

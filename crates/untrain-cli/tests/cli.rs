@@ -46,7 +46,7 @@ impl Place {
 
     fn command(&self, line: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_untrain"));
-        command.current_dir(self.0.path()).env_remove("UNTRAIN_STORE").args(["--store", "store"]).args(line);
+        command.current_dir(self.0.path()).env_remove("UNTRAIN_STORE").env_remove("COLUMNS").args(["--store", "store"]).args(line);
         command.stdin(Stdio::null());
         command
     }
@@ -258,6 +258,80 @@ fn the_exported_bytes_have_the_digest_of_the_model() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_leaves_nothing() {
+    let place = Place::trained();
+    insta::assert_snapshot!(place.refused(2, &["export", "income", "--format", "json", "--out", "nowhere/model.json"]), @"error: cannot write nowhere/model.json: there is no directory nowhere");
+    insta::assert_snapshot!(place.refused(2, &["--json", "export", "income", "--format", "json", "--out", "-"]), @r#"
+    error: with --json, standard output holds the report and nothing else
+    hint: write to a file, or leave --json out
+    "#);
+}
+
+#[test]
+fn the_demo_proves_its_point_and_can_be_repeated() {
+    let place = Place::new();
+    let report = place.json(&["demo"]);
+    assert_eq!((&report["verification"]["equal"], &report["single"]["equal"]), (&Value::Bool(true), &Value::Bool(true)));
+    assert_eq!(report["before"]["records"], 32_561);
+    assert_eq!(report["after"]["records"], 32_461);
+    assert_ne!(report["before"]["person"], report["after"]["person"]);
+    let out = place.done(&["demo"]);
+    assert!(out.contains("Equal, byte for byte: the model is the one that never saw them.\n"), "{out}");
+    assert!(out.contains("  untrain --store store verify income\n"), "{out}");
+}
+
+#[test]
+fn a_dataset_is_shown_with_the_kinds_and_roles_of_its_columns() {
+    let place = Place::new();
+    place.write("people.csv", &people(|_| true));
+    insta::assert_snapshot!(place.done(&[IMPORT, &["--holdout", "0.2"]].concat()), @r#"
+     column    kind          role                 missing   distinct
+    ─────────────────────────────────────────────────────────────────
+     id        text          id                         0        300
+     age       numeric       feature   inferred        18         60
+     country   categorical   feature   inferred         0          3
+     income    categorical   target    inferred         0          2
+     person    categorical   subject   declared         0        100
+    ─────────────────────────────────────────────────────────────────
+    dataset   people (version 1)
+    records   300
+    held out  59
+    models    none yet
+    "#);
+    assert_eq!(
+        place.done(&["show", "people"]),
+        place.done(&[IMPORT, &["--holdout", "0.2", "--replace"]].concat()).replace("version 2", "version 1")
+    );
+    insta::assert_snapshot!(place.done(&["show"]), @r#"
+    store     store
+    datasets  1
+    records   300
+    models    0
+    requests  0
+    "#);
+}
+
+#[test]
+fn a_request_is_told_in_words() {
+    let place = Place::new();
+    place.write("people.csv", &people(|_| true));
+    place.done(IMPORT);
+    insta::assert_snapshot!(place.done(&["forget", "people", "--id", "r7", "--dry-run"]), @r#"
+    a dry run: would have forgotten 1 record from people, which would have 299 records then
+    no model was trained on it
+    "#);
+    insta::assert_snapshot!(place.done(&["forget", "people", "--where", "age < 0"]), @r#"
+    nothing to forget: no record of people was selected; it has 300 records
+    no model was trained on it
+    "#);
+    insta::assert_snapshot!(place.done(&["forget", "people", "--id", "r7", "--id", "x", "--ignore-unknown"]), @r#"
+    request 1: forgot 1 record from people, which has 299 records now
+    passed over 1 id that no record has: "x"
+    no model was trained on it
+    "#);
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let place = Place::trained();
     let mut child = place.command(&["export", "income", "--format", "json", "--out", "-"]);
@@ -326,38 +400,89 @@ fn named(path: &Path) -> String {
 #[test]
 fn names_that_do_not_exist_come_with_the_nearest() {
     let place = Place::trained();
-    insta::assert_snapshot!(place.refused(2, &["train", "poeple", "--as", "m", "--learner", "forest"]), @"");
-    insta::assert_snapshot!(place.refused(2, &["predict", "incom", "people.csv"]), @"");
-    insta::assert_snapshot!(place.refused(2, &["verify", "zebra"]), @"");
-    insta::assert_snapshot!(place.refused(2, &["show", "7"]), @"");
-    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forest", "--set", "n_tree=5"]), @"");
-    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forrest"]), @"");
-    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--where", "aeg < 18"]), @"");
-    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--subject", "q1"]), @"");
-    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--id", "r7", "--method", "gradient"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["train", "poeple", "--as", "m", "--learner", "forest"]), @r#"
+    error: there is no dataset "poeple"
+    hint: did you mean "people"?
+    "#);
+    insta::assert_snapshot!(place.refused(2, &["predict", "incom", "people.csv"]), @r#"
+    error: there is no model "incom"
+    hint: did you mean "income"?
+    "#);
+    insta::assert_snapshot!(place.refused(2, &["verify", "zebra"]), @r#"
+    error: there is no model "zebra"
+    hint: `untrain list` shows what there is
+    "#);
+    insta::assert_snapshot!(place.refused(2, &["show", "7"]), @r#"
+    error: there is no request 7
+    hint: `untrain list` shows what there is
+    "#);
+    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forest", "--set", "n_tree=5"]), @r#"
+    error: hyperparameter "n_tree": there is no such key
+    hint: did you mean "n_trees"?
+    "#);
+    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forrest"]), @r#"
+    error: hyperparameter "learner": there is no learner "forrest"; there is forest
+    hint: did you mean "forest"?
+    "#);
+    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--where", "aeg < 18"]), @r#"
+    error: there is no column "aeg"
+    hint: did you mean "age"?
+    "#);
+    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--subject", "q1"]), @r#"
+    error: no record belongs to "q1"
+    hint: did you mean "p1"?
+    "#);
+    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--id", "r7", "--method", "gradient"]), @r#"
+    error: there is no method "gradient" to forget with
+    hint: the method is exact; every model in the store has a learner that forgets exactly
+    "#);
 }
 
 #[test]
 fn values_out_of_their_range_are_refused() {
     let place = Place::trained();
-    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forest", "--set", "subsample=1.5"]), @"");
-    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forest", "--set", "n_trees=many"]), @"");
-    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forest", "--set", "n_trees"]), @"");
-    insta::assert_snapshot!(place.refused(2, &["--threads", "0", "list"]), @"");
-    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", ".m", "--learner", "forest"]), @"");
-    insta::assert_snapshot!(place.refused(2, TRAIN), @"");
+    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forest", "--set", "subsample=1.5"]), @r#"error: hyperparameter "subsample": 1.5 is not over 0 and at most 1"#);
+    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forest", "--set", "n_trees=many"]), @r#"error: hyperparameter "n_trees": it cannot be "many""#);
+    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forest", "--set", "n_trees"]), @r#"
+    error: invalid value 'n_trees' for '--set <KEY=VALUE>': a setting is KEY=VALUE, as in n_trees=50
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(place.refused(2, &["--threads", "0", "list"]), @r#"
+    error: invalid value '0' for '--threads <N>': 0 is not in 1..=1024
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", ".m", "--learner", "forest"]), @r#"error: ".m" cannot be a name: a name has 1 to 64 characters out of a-z, A-Z, 0-9, '.', '_' and '-', and starts with neither '.' nor '-'"#);
+    insta::assert_snapshot!(place.refused(2, TRAIN), @r#"
+    error: there is a model "income" already
+    hint: --replace takes its place
+    "#);
 }
 
 #[test]
 fn ids_that_nobody_has_are_refused_and_change_nothing() {
     let place = Place::trained();
     let first = place.json(&["show", "income"]);
-    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--id", "nobody", "--id", "r7"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--id", "nobody", "--id", "r7"]), @r#"
+    error: no record has the id "nobody"
+    hint: an id that was forgotten already is unknown too; --ignore-unknown passes over such ids
+    "#);
     assert_eq!(place.json(&["show", "income"]), first);
     place.done(&["forget", "people", "--id", "r7"]);
-    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--id", "r7"]), @"");
-    insta::assert_snapshot!(place.refused(2, &["forget", "people"]), @"");
-    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--ids", "no-such-file"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--id", "r7"]), @r#"
+    error: no record has the id "r7"
+    hint: an id that was forgotten already is unknown too; --ignore-unknown passes over such ids
+    "#);
+    insta::assert_snapshot!(place.refused(2, &["forget", "people"]), @r#"
+    error: the following required arguments were not provided:
+      <--id <ID>|--ids <FILE>|--subject <S>|--where <EXPR>>
+
+    Usage: untrain forget <--id <ID>|--ids <FILE>|--subject <S>|--where <EXPR>> <DATASET>
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(place.refused(2, &["forget", "people", "--ids", "no-such-file"]), @"error: no-such-file: No such file or directory (os error 2)");
 }
 
 #[test]
@@ -368,31 +493,107 @@ fn files_that_hold_no_dataset_are_refused_with_the_place() {
         place.refused(2, &[&["import", name, "--as", "d"], more].concat())
     };
     let id = ["--id", "id"];
-    insta::assert_snapshot!(place.refused(2, &["import", "missing.csv", "--as", "d", "--id", "id"]), @"");
-    insta::assert_snapshot!(import("empty.csv", "", &id), @"");
-    insta::assert_snapshot!(import("header.csv", "id,a\n", &id), @"");
-    insta::assert_snapshot!(import("ragged.csv", "id,a\n1,2\n3,4,5\n", &id), @"");
-    insta::assert_snapshot!(import("twice.csv", "id,a\n1,2\n1,4\n", &id), @"");
-    insta::assert_snapshot!(import("column.csv", "id,age\n1,2\n", &["--id", "id", "--target", "agee"]), @"");
-    insta::assert_snapshot!(import("number.csv", "id,age\n1,2\n2,?\n", &["--id", "id", "--numeric", "age"]), @"");
-    insta::assert_snapshot!(import("noid.csv", "key,a\n1,2\n2,2\n", &[]), @"");
-    insta::assert_snapshot!(import("file.xls", "key,a\n1,2\n2,2\n", &id), @"");
+    insta::assert_snapshot!(place.refused(2, &["import", "missing.csv", "--as", "d", "--id", "id"]), @"error: missing.csv: No such file or directory (os error 2)");
+    insta::assert_snapshot!(import("empty.csv", "", &id), @"error: empty.csv: the file is empty");
+    insta::assert_snapshot!(import("header.csv", "id,a\n", &id), @"error: header.csv: no records");
+    insta::assert_snapshot!(import("ragged.csv", "id,a\n1,2\n3,4,5\n", &id), @r#"
+    error: ragged.csv, line 3: found 3 values, expected 2 as in the header
+    hint: a value that holds the delimiter stands in double quotes; --delimiter tells what the delimiter is
+    "#);
+    insta::assert_snapshot!(import("twice.csv", "id,a\n1,2\n1,4\n", &id), @r#"error: twice.csv: the id "1" occurs twice, on line 2 and on line 3"#);
+    insta::assert_snapshot!(import("column.csv", "id,age\n1,2\n", &["--id", "id", "--target", "agee"]), @r#"
+    error: there is no column "agee"
+    hint: did you mean "age"?
+    "#);
+    insta::assert_snapshot!(import("number.csv", "id,age\n1,2\n2,?\n", &["--id", "id", "--numeric", "age"]), @r#"
+    error: number.csv, line 3, column "age": "?" is not a number
+    hint: --missing '?' if it stands for a missing value, or --categorical age
+    "#);
+    insta::assert_snapshot!(import("noid.csv", "key,a\n1,2\n2,2\n", &[]), @r#"
+    error: noid.csv: no column is named as the id
+    hint: --id key names it, or --id-from-content makes ids from the records' content
+    "#);
+    insta::assert_snapshot!(import("file.xls", "key,a\n1,2\n2,2\n", &id), @"error: file.xls: the format is not known; the name ends in .csv, .tsv, .jsonl or .ndjson (each also with .gz) or in .parquet");
     assert!(!place.path("store").exists(), "nothing was made");
 }
 
 #[test]
 fn a_store_has_to_be_there_to_be_read() {
     let place = Place::new();
-    insta::assert_snapshot!(place.refused(2, &["list"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["list"]), @r#"
+    error: there is no store at store
+    hint: `untrain import` makes a store; --store DIR or UNTRAIN_STORE tells where there is one
+    "#);
     place.write("store", "a file");
-    insta::assert_snapshot!(place.refused(2, &["list"]), @"");
+    insta::assert_snapshot!(place.refused(2, &["list"]), @"error: store is not a store, and not an empty directory where one could be made");
 }
 
 #[test]
 fn help_says_what_there_is() {
     let place = Place::new();
-    insta::assert_snapshot!(place.done(&["--help"]), @"");
-    insta::assert_snapshot!(place.done(&["forget", "--help"]), @"");
+    insta::assert_snapshot!(place.done(&["--help"]), @r#"
+    Forget records from trained models, and prove it
+
+    Usage: untrain [OPTIONS] <COMMAND>
+
+    Commands:
+      demo         Import a real dataset, train, forget 100 people, and prove it
+      import       Import a file of records: csv, tsv, jsonl (each also with .gz) or parquet
+      train        Train a model on a dataset
+      predict      Predict the records of a file
+      evaluate     Compare a model's predictions with the truth, on the held-out records or on a file
+      forget       Forget records: in the dataset and in every model trained on it
+      learn        Add the records of a file to a dataset and to every model trained on it
+      verify       Retrain a model from the records that are left, and compare digests
+      show         Show a dataset, a model, a request, or the store
+      list         List the datasets and their models
+      export       Write a model's artefact, which holds no record and no id, to a file
+      bench        Measure forgetting beside retraining, and beside other libraries
+      completions  Print a shell's completion script
+      help         Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Options of every verb:
+          --store <DIR>     The directory of datasets, models and requests [env: UNTRAIN_STORE]
+                            [default: untrain-store]
+          --json            Print one JSON object on standard output and nothing else there
+      -q, --quiet           Say nothing on standard error but errors
+          --threads <N>     How many threads to work with; all cores if not given. The bytes of models
+                            do not depend on it
+          --wait <SECONDS>  How long to wait for others who use the store [default: 10]
+    "#);
+    insta::assert_snapshot!(place.done(&["forget", "--help"]), @r#"
+    Forget records: in the dataset and in every model trained on it
+
+    Usage: untrain forget [OPTIONS] <--id <ID>|--ids <FILE>|--subject <S>|--where <EXPR>> <DATASET>
+
+    Arguments:
+      <DATASET>  The dataset
+
+    Options:
+          --id <ID>         The id of a record; may be given many times
+          --ids <FILE>      A file of ids, one a line; - is standard input
+          --subject <S>     A person, with all records; may be given many times
+          --where <EXPR>    A condition on the columns, as in "age < 18 and country = 'FR'"
+          --model <MODEL>   A model that has to forget; all of the dataset's models have to, so naming
+                            fewer is refused
+          --method <NAME>   How to forget [default: exact]
+          --dry-run         Tell what would be forgotten, and change nothing
+          --ignore-unknown  Pass over ids that the dataset does not have
+      -h, --help            Print help
+
+    Options of every verb:
+          --store <DIR>     The directory of datasets, models and requests [env: UNTRAIN_STORE]
+                            [default: untrain-store]
+          --json            Print one JSON object on standard output and nothing else there
+      -q, --quiet           Say nothing on standard error but errors
+          --threads <N>     How many threads to work with; all cores if not given. The bytes of models
+                            do not depend on it
+          --wait <SECONDS>  How long to wait for others who use the store [default: 10]
+    "#);
 }
 
 #[test]

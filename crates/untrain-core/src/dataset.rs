@@ -276,6 +276,10 @@ impl Dataset {
             }
             let texts = self.columns[place].as_string::<i32>();
             let kind = Kind::infer(texts.iter());
+            if texts.iter().flatten().any(|text| Kind::number(text).is_some_and(f64::is_infinite)) {
+                // Text that reads as infinity was text beside other text; as a number it would be refused.
+                continue;
+            }
             let settled: ArrayRef = match kind {
                 Kind::Categorical => continue,
                 Kind::Boolean => Arc::new(texts.iter().map(|text| text.and_then(Kind::boolean)).collect::<BooleanArray>()),

@@ -144,7 +144,7 @@ pub(crate) fn model(report: &ModelReport) -> String {
         ("digest", report.digest.to_string()),
         ("state digest", report.state_digest.to_string()),
         ("guarantee", guarantee(&report.guarantee)),
-        ("seconds", format!("{} in memory, {} with the store", duration(report.seconds), duration(report.total_seconds))),
+        ("last operation", format!("{} in memory, {} with the store", duration(report.seconds), duration(report.total_seconds))),
     ])
 }
 
@@ -157,7 +157,7 @@ fn shown(report: &Shown) -> String {
         }
         text += &render(features, &[1]);
         if let Some(more @ 1..) = report.importances.len().checked_sub(TOP) {
-            let _ = writeln!(text, "and {}", counted(more as u64, "feature"));
+            let _ = writeln!(text, "and {}", counted(more as u64, "more feature"));
         }
     }
     let mut history = table(["version", "made by", "request", "records", "digest", "when"]);
@@ -245,12 +245,8 @@ impl Request {
     fn text(&self) -> String {
         let mut text = self.sentence();
         if !self.unknown.is_empty() {
-            let _ = writeln!(
-                text,
-                "{} passed over, since no record has them: {}",
-                counted(self.unknown.len() as u64, "id"),
-                listed(&self.unknown)
-            );
+            let _ =
+                writeln!(text, "passed over {} that no record has: {}", counted(self.unknown.len() as u64, "id"), listed(&self.unknown));
         }
         if let Some(created) = self.created_ms {
             let _ = writeln!(text, "done on {}", moment(created));

@@ -191,12 +191,7 @@ fn human(report: &Report) -> String {
     let retrained = digest(&verification.retrained_state_digest);
     sides.add_row(["training state, SHA-256", &digest(&model.0.state_digest), &digest(&model.1.state_digest), &retrained]);
     let seconds = [before.model.seconds, after.model.seconds, verification.retrain_seconds].map(duration);
-    sides.add_row([
-        "seconds",
-        &format!("{} to train", seconds[0]),
-        &format!("{} to forget", seconds[1]),
-        &format!("{} to train", seconds[2]),
-    ]);
+    sides.add_row(["time", &format!("{} to train", seconds[0]), &format!("{} to forget", seconds[1]), &format!("{} to train", seconds[2])]);
     text += &render(sides, &[1, 2, 3]);
     let verdict = if verification.equal && single.equal {
         "Equal, byte for byte: the model is the one that never saw them.\n"

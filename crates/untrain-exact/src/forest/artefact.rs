@@ -90,7 +90,7 @@ impl Artefact {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`].
+    /// [`untrain_core::Error::Malformed`].
     pub fn read(bytes: &[u8]) -> Result<Self> {
         let mut input = Reader::new("forest artefact", bytes);
         if input.raw(ARTEFACT.len())? != ARTEFACT {
@@ -119,7 +119,7 @@ impl Artefact {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownColumn`] if a feature is not there, [`Error::Schema`] if it is of another kind.
+    /// [`untrain_core::Error::UnknownColumn`] if a feature is not there, [`untrain_core::Error::Schema`] if it is of another kind.
     pub fn predict(&self, data: &Dataset) -> Result<Predictions> {
         Predictor::new(self).predict(data)
     }

@@ -1,6 +1,6 @@
 //! The words of `untrain`: records, datasets, learners, guarantees, digests and the canonical bytes they are made of.
 //!
-//! The promise of the whole program is stated here and checked by [`conformance`]: **a model is a pure function of a recipe
+//! The promise of the whole program is stated here and checked by the module `conformance`: **a model is a pure function of a recipe
 //! and a set of records**, so
 //!
 //! ```text

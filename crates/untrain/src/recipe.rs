@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use untrain_core::{Dataset, Error, Result, Seed, Task, nearest};
 use untrain_exact::{Forest, Params};
 
-/// The learners that recipes may name. To add one, add its name here and its arm in [`Recipe::check`].
+/// The learners that recipes may name. To add one, add its name here and its arm where recipes are checked.
 pub const LEARNERS: [&str; 1] = ["forest"];
 
 /// A learner, its hyperparameters and a seed.

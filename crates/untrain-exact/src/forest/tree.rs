@@ -269,13 +269,7 @@ impl Tree {
 
     /// Makes a node a leaf with its records in front of its region.
     fn clear(&mut self, node: u32) {
-        self.release_stats(node);
-        let left = self.nodes[node as usize].left;
-        if left != 0 {
-            self.clear_below(left);
-            self.clear_below(left + 1);
-            self.free.push(left);
-        }
+        self.clear_below(node);
         let Node { start, end, n, .. } = self.nodes[node as usize];
         let region = &mut self.slots[start as usize..end as usize];
         let mut front = 0;
@@ -288,6 +282,7 @@ impl Tree {
         self.nodes[node as usize] = Node::leaf(start, end, n);
     }
 
+    /// Frees the bins of a node and all that is below it.
     fn clear_below(&mut self, node: u32) {
         self.release_stats(node);
         let left = self.nodes[node as usize].left;

@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use untrain::Scores;
 use untrain_core::{Dataset, Forget as _, Learner as _, Model as _, Predictions, Seed, Task};
 use untrain_exact::{Artefact, Forest, ForestModel, Params};
 
@@ -95,12 +96,13 @@ pub(super) fn run(params: &Params, seed: u64, data: &Split, n: usize) -> Result<
     let (batch_seconds, _) = timed(|| forest.forget(&mut model, batch, &rest))?;
     checks.compare(&model, &forest.fit(&rest)?);
 
+    let scores = scores(&predictions, test)?;
     let per_record = |bytes: usize| bytes as f64 / train.len() as f64;
     Ok(Run {
         train: train_seconds,
         retrain: retrain_seconds,
-        accuracy: accuracy(&predictions, test)?,
-        auc: auc(&predictions, test)?,
+        accuracy: scores.accuracy.context("the model predicts no classes")?,
+        auc: scores.auc,
         forget,
         learn,
         batch: batch_seconds,
@@ -147,33 +149,10 @@ fn rate(artefact: &Artefact, test: &Dataset) -> Result<f64> {
     }
 }
 
-fn truth(test: &Dataset) -> Result<Vec<String>> {
+/// How good the predictions of classes are.
+fn scores(predictions: &Predictions, test: &Dataset) -> Result<Scores> {
     let (place, _) = test.schema().target().context("no column is the target")?;
-    let values = test.values(place);
-    Ok((0..test.len()).map(|i| values.text(i).unwrap_or_default()).collect())
-}
-
-fn accuracy(predictions: &Predictions, test: &Dataset) -> Result<f64> {
-    let Predictions::Classes { classes, .. } = predictions else { anyhow::bail!("the model predicts no classes") };
-    let right = |(i, class): (usize, &String)| predictions.class(i).is_some_and(|predicted| classes[predicted] == *class);
-    Ok(truth(test)?.iter().enumerate().filter(|pair| right(*pair)).count() as f64 / test.len() as f64)
-}
-
-/// The area under the ROC curve, ties counted half; for two classes.
-fn auc(predictions: &Predictions, test: &Dataset) -> Result<Option<f64>> {
-    let Predictions::Classes { classes, probabilities, .. } = predictions else { return Ok(None) };
-    let [_, positive] = classes.as_slice() else { return Ok(None) };
-    let truth = truth(test)?;
-    let mut scored: Vec<(f64, bool)> = probabilities.chunks(2).zip(&truth).map(|(p, class)| (p[1], class == positive)).collect();
-    scored.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut pairs, mut negatives) = (0.0, 0.0);
-    for ties in scored.chunk_by(|a, b| a.0 == b.0) {
-        let ones = ties.iter().filter(|(_, positive)| *positive).count() as f64;
-        let zeros = ties.len() as f64 - ones;
-        pairs += ones * (negatives + zeros / 2.0);
-        negatives += zeros;
-    }
-    Ok(Some(pairs / (negatives * (scored.len() as f64 - negatives))))
+    Ok(Scores::of(predictions, &test.values(place)))
 }
 
 #[cfg(test)]
@@ -193,12 +172,13 @@ mod tests {
         let y: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a", "b"]));
         let schema = Schema { id: Some("id".into()), columns, holdout: None };
         let test = Dataset::new(schema, &StringArray::from(vec!["1", "2", "3", "4"]), vec![x, y])?;
-        let scores = [0.1, 0.4, 0.4, 0.8];
-        let probabilities = scores.iter().flat_map(|p| [1.0 - p, *p]).collect();
+        let positive = [0.1, 0.4, 0.4, 0.8];
+        let probabilities = positive.iter().flat_map(|p| [1.0 - p, *p]).collect();
         let predictions = Predictions::Classes { classes: vec!["a".into(), "b".into()], probabilities, n: 4 };
         // Of the four pairs of an "a" and a "b", three are in order and one is tied.
-        assert_eq!(auc(&predictions, &test)?, Some(0.875));
-        assert_eq!(accuracy(&predictions, &test)?, 0.75);
+        let scores = scores(&predictions, &test)?;
+        assert_eq!(scores.auc, Some(0.875));
+        assert_eq!(scores.accuracy, Some(0.75));
         Ok(())
     }
 }

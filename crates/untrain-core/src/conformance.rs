@@ -54,16 +54,10 @@ pub fn cases(most: usize) -> impl Strategy<Value = Case> {
 
 /// Plays a case: every step must leave the bytes of a retrain, and an error must change nothing.
 ///
-/// `reload` reads a state back.
-///
 /// # Errors
 ///
 /// The property that failed.
-pub fn exact<L>(
-    case: &Case,
-    learner: &L,
-    reload: impl Fn(&L, &[u8], &Dataset) -> Result<L::Model>,
-) -> std::result::Result<(), TestCaseError>
+pub fn exact<L>(case: &Case, learner: &L) -> std::result::Result<(), TestCaseError>
 where
     L: Learner + Forget<L::Model>,
     L::Model: Clone,
@@ -75,7 +69,7 @@ where
     for (i, step) in case.steps.iter().enumerate() {
         let (leave, join): (Vec<usize>, Vec<usize>) = step.iter().partition(|place| present.contains(place));
         if i % 2 == 1 {
-            model = reload(learner, &model.state(), &data).map_err(|error| failed(&error))?;
+            model = learner.load(&model.state(), &data).map_err(|error| failed(&error))?;
         }
         let one_by_one = i % 3 == 2;
         for batch in batches(&leave, one_by_one) {
@@ -94,7 +88,7 @@ where
         same(learner, &model, &data, "learning")?;
         no_residue(case, &model, &present)?;
     }
-    let reloaded = reload(learner, &model.state(), &data).map_err(|error| failed(&error))?;
+    let reloaded = learner.load(&model.state(), &data).map_err(|error| failed(&error))?;
     prop_assert_eq!(reloaded.state(), model.state(), "round trip of the state");
     prop_assert_eq!(reloaded.artefact(), model.artefact(), "round trip of the artefact");
     model.predict(&data).map_err(|error| failed(&error))?;

@@ -1,6 +1,6 @@
-//! The three traits that a learner and its models implement.
+//! The traits that a learner, its models and their artefacts implement.
 
-use crate::{Dataset, Digest, Guarantee, Predictions, Result};
+use crate::{Dataset, Digest, Guarantee, Kind, Predictions, Result};
 
 /// A learner: hyperparameters and a seed.
 ///
@@ -17,6 +17,13 @@ pub trait Learner {
     ///
     /// A hyperparameter out of range, a target that does not suit the task, more records than the learner can hold.
     fn fit(&self, data: &Dataset) -> Result<Self::Model>;
+
+    /// Reads a state that [`Model::state`] wrote of a model that this learner trained on the records of `data`.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Malformed`] if the bytes are not a state of this learner on these records.
+    fn load(&self, state: &[u8], data: &Dataset) -> Result<Self::Model>;
 }
 
 /// A trained model: a training state, from which a published artefact is derived.
@@ -71,4 +78,42 @@ pub trait Forget<M> {
     /// [`crate::Error::AlreadyPresent`], [`crate::Error::RepeatedIds`], [`crate::Error::UnknownIds`] for ids that
     /// `retained` does not have.
     fn learn(&self, model: &mut M, ids: &[String], retained: &Dataset) -> Result<Guarantee>;
+
+    /// Whether the model is revised, and not retrained. The guarantee is the same; the time is not.
+    fn is_native(&self) -> bool {
+        true
+    }
+}
+
+/// What is served: a model without its records.
+pub trait Artefact: Send + Sync {
+    /// The columns that a table must have to be predicted, by name.
+    fn inputs(&self) -> Vec<(String, Kind)>;
+
+    /// Predicts every record of `data` in the order of `data`; columns are matched by name, others are ignored.
+    ///
+    /// # Errors
+    ///
+    /// An input is not among the columns of `data`, or is of another kind.
+    fn predict(&self, data: &Dataset) -> Result<Predictions>;
+
+    /// Everything that the artefact holds, as JSON.
+    fn json(&self) -> String;
+
+    /// What matters of it at a glance: pairs of a name and a value.
+    fn facts(&self) -> Vec<(&'static str, String)>;
+
+    /// How much each feature contributes, largest first; empty where the learner has no such notion.
+    fn importances(&self) -> Vec<Importance> {
+        Vec::new()
+    }
+}
+
+/// How much a feature contributes to a model.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Importance {
+    /// The name of the feature.
+    pub feature: String,
+    /// Its share, 0 to 1; all add up to 1.
+    pub importance: f64,
 }

@@ -10,6 +10,7 @@
 //!
 //! This crate does no I/O, reads no clock and starts no threads.
 
+mod any;
 mod bytes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -22,12 +23,13 @@ mod learner;
 mod prediction;
 mod schema;
 
+pub use any::{AnyLearner, AnyModel};
 pub use bytes::{Reader, Writer};
 pub use dataset::{Dataset, Values};
 pub use digest::Digest;
 pub use error::{Error, Result, nearest};
 pub use guarantee::Guarantee;
 pub use hash::{Seed, mix, unit};
-pub use learner::{Forget, Learner, Model};
+pub use learner::{Artefact, Forget, Importance, Learner, Model};
 pub use prediction::Predictions;
 pub use schema::{Column, Holdout, Kind, Role, Schema, Task};

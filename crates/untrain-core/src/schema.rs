@@ -126,6 +126,16 @@ pub enum Task {
     Regression,
 }
 
+impl Task {
+    /// The task in one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Classification => "classification",
+            Self::Regression => "regression",
+        }
+    }
+}
+
 /// The columns of a dataset. Columns are sorted by name: their order in the file is not an input of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Schema {

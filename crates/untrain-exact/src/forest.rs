@@ -21,11 +21,14 @@ mod tree;
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
-use untrain_core::{Dataset, Error, Forget, Guarantee, Kind, Learner, Model, Predictions, Result, Seed, Task, Values, mix};
+use untrain_core::{Artefact as _, Dataset, Error, Forget, Guarantee, Kind, Learner, Model, Predictions, Result, Seed, Task, Values, mix};
 
-pub use artefact::{Artefact, ArtefactFeature, ArtefactNode, Importance};
+pub(crate) use state::ARTEFACT;
+
+pub use artefact::{ForestArtefact, ForestFeature, ForestNode};
 pub use params::{Criterion, MaxFeatures, NamedMaxFeatures, Params};
 
+use crate::Hyperparameters as _;
 use categories::{Categories, MISSING};
 use objective::{Entropy, Gini, Gini2, SquaredError};
 use rows::{Row, Rows, number};
@@ -196,6 +199,10 @@ impl Learner for Forest {
         model.build();
         Ok(model)
     }
+
+    fn load(&self, state: &[u8], data: &Dataset) -> Result<ForestModel> {
+        state::read(self, state, data)
+    }
 }
 
 impl Forget<ForestModel> for Forest {
@@ -255,20 +262,11 @@ impl Model for ForestModel {
     }
 
     fn predict(&self, data: &Dataset) -> Result<Predictions> {
-        Artefact::read(&self.artefact())?.predict(data)
+        ForestArtefact::read(&self.artefact())?.predict(data)
     }
 }
 
 impl ForestModel {
-    /// Reads a state that [`Model::state`] wrote; `learner` trained it on the records of `data`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Malformed`] if the bytes are not a forest's state, or one of other records.
-    pub fn from_state(learner: &Forest, bytes: &[u8], data: &Dataset) -> Result<Self> {
-        state::read(learner, bytes, data)
-    }
-
     /// The learner that made the model.
     pub fn learner(&self) -> &Forest {
         &self.learner
@@ -532,7 +530,7 @@ mod tests {
         fn kept_bins_agree_with_the_records(case in conformance::cases(120), seed: u64, leaf in 1_u32..3, thresholds in 1_u32..40) {
             let params = Params { n_trees: 3, subsample: 0.8, min_samples_leaf: leaf, n_thresholds: thresholds, ..Params::default() };
             let forest = Forest { params, task: case.task, seed: Seed(seed) };
-            conformance::exact(&case, &forest, ForestModel::from_state)?;
+            conformance::exact(&case, &forest)?;
         }
     }
 }

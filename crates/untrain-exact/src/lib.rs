@@ -3,7 +3,30 @@
 //! One file a learner; each passes `untrain_core::conformance`.
 
 mod forest;
+mod hyperparameters;
+mod members;
+mod retrain;
+
+use untrain_core::{Artefact, Error, Result};
 
 pub use forest::{
-    Artefact, ArtefactFeature, ArtefactNode, Criterion, Forest, ForestModel, Importance, MaxFeatures, Memory, NamedMaxFeatures, Params,
+    Criterion, Forest, ForestArtefact, ForestFeature, ForestModel, ForestNode, MaxFeatures, Memory, NamedMaxFeatures, Params,
 };
+pub use hyperparameters::Hyperparameters;
+pub use retrain::{Retrain, Retrained};
+
+type Read = fn(&[u8]) -> Result<Box<dyn Artefact>>;
+
+/// The artefacts that can be read, by the eight bytes that they begin with.
+const ARTEFACTS: [(&[u8; 8], Read); 1] = [(forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?)))];
+
+/// Reads the canonical bytes of an artefact of any learner of this crate.
+///
+/// # Errors
+///
+/// [`Error::Malformed`].
+pub fn artefact(bytes: &[u8]) -> Result<Box<dyn Artefact>> {
+    let unknown = || Error::Malformed { what: "artefact", reason: "it does not begin as any of a version that is known".to_owned() };
+    let (_, read) = ARTEFACTS.iter().find(|(magic, _)| bytes.starts_with(*magic)).ok_or_else(unknown)?;
+    read(bytes)
+}

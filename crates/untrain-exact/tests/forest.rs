@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use untrain_core::{Learner, Model, Seed, Task, conformance};
-use untrain_exact::{Criterion, Forest, ForestModel, MaxFeatures, NamedMaxFeatures, Params};
+use untrain_exact::{Criterion, Forest, MaxFeatures, NamedMaxFeatures, Params};
 
 fn params() -> impl Strategy<Value = Params> {
     let max_features = prop_oneof![
@@ -34,7 +34,7 @@ proptest! {
             params.criterion = None;
         }
         let forest = Forest { params, task: case.task, seed: Seed(seed) };
-        conformance::exact(&case, &forest, ForestModel::from_state)?;
+        conformance::exact(&case, &forest)?;
     }
 
     #[test]

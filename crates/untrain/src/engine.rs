@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use untrain_core::{Column, Dataset, Digest, Error as CoreError, Forget as _, Guarantee, Kind, Learner as _, Model as _};
-use untrain_exact::{Artefact, ForestModel};
+use untrain_core::{
+    AnyModel, Artefact, Column, Dataset, Digest, Error as CoreError, Forget as _, Guarantee, Kind, Learner as _, Model as _,
+};
 use untrain_ledger::{Access, Change, DatasetRow, Event, ModelRow, Name, NewRequest, Operation, Part, RequestRow, Store, Version};
 
 use crate::import::{self, Roles};
@@ -25,7 +26,7 @@ pub struct Engine {
     store: Store,
     /// Datasets and models as the store has them; a writer is alone, so they stay true.
     datasets: BTreeMap<String, Loaded>,
-    models: BTreeMap<String, ForestModel>,
+    models: BTreeMap<String, AnyModel>,
 }
 
 /// A dataset in memory.
@@ -108,7 +109,7 @@ impl Engine {
             return Err(Error::Store(untrain_ledger::Error::AlreadyExists { what: "model", name: model.to_owned() }));
         }
         let timer = Instant::now();
-        let trained = recipe.forest().fit(&training)?;
+        let trained = recipe.learner()?.fit(&training)?;
         let seconds = timer.elapsed().as_secs_f64();
         let row = ModelRow {
             dataset: loaded.row.name.clone(),
@@ -176,7 +177,7 @@ impl Engine {
         let recipe: Recipe = from_json(model, &row.recipe)?;
         let training = self.read(row.dataset.as_str())?.data.training();
         let timer = Instant::now();
-        let retrained = recipe.forest().fit(&training)?;
+        let retrained = recipe.learner()?.fit(&training)?;
         let retrain_seconds = timer.elapsed().as_secs_f64();
         // The blobs are read too, so that damage to them does not pass.
         let digest = Digest::of(&self.store.blob(&row.artefact)?);
@@ -257,8 +258,8 @@ impl Engine {
     /// # Errors
     ///
     /// As [`Engine::artefact_bytes`].
-    pub fn artefact(&self, model: &str) -> Result<Artefact> {
-        Ok(Artefact::read(&self.artefact_bytes(model)?)?)
+    pub fn artefact(&self, model: &str) -> Result<Box<dyn Artefact>> {
+        Ok(untrain_exact::artefact(&self.artefact_bytes(model)?)?)
     }
 
     /// What there is to say of a dataset.
@@ -396,7 +397,7 @@ impl Engine {
     /// Revises every model, and stores the bytes of the new versions.
     fn revise(
         &self,
-        models: &mut BTreeMap<String, ForestModel>,
+        models: &mut BTreeMap<String, AnyModel>,
         loaded: &Loaded,
         step: &Step,
         rows: Vec<ModelRow>,
@@ -410,15 +411,15 @@ impl Engine {
         for mut row in rows {
             let name = row.name.to_string();
             let recipe: Recipe = from_json(&name, &row.recipe)?;
-            let forest = recipe.forest();
+            let learner = recipe.learner()?;
             let mut model = match models.remove(&name) {
                 Some(model) => model,
-                None => ForestModel::from_state(&forest, &self.store.blob(&row.state)?, &before)?,
+                None => learner.load(&self.store.blob(&row.state)?, &before)?,
             };
             let timer = Instant::now();
             let guarantee = match step.operation {
-                Operation::Forget => forest.forget(&mut model, &ids, &training)?,
-                Operation::Learn => forest.learn(&mut model, &ids, &training)?,
+                Operation::Forget => learner.forget(&mut model, &ids, &training)?,
+                Operation::Learn => learner.learn(&mut model, &ids, &training)?,
             };
             row.seconds = timer.elapsed().as_secs_f64();
             row.artefact = self.store.put(&model.artefact())?;
@@ -520,7 +521,7 @@ impl Engine {
     }
 
     /// The rows of a file as a model needs them, and the model's artefact.
-    fn table_for(&self, model: &str, file: &Path, also: &[Column]) -> Result<(import::PredictionTable, Artefact)> {
+    fn table_for(&self, model: &str, file: &Path, also: &[Column]) -> Result<(import::PredictionTable, Box<dyn Artefact>)> {
         let row = self.store.model(model)?;
         let metadata: Metadata = from_json(model, &self.store.dataset(row.dataset.as_str())?.schema)?;
         let artefact = self.artefact(model)?;
@@ -529,7 +530,7 @@ impl Engine {
             column.map_or(fallback, |column| if fallback == Kind::Categorical { fallback } else { column.kind })
         };
         let features: Vec<(String, Kind)> =
-            artefact.features.iter().map(|feature| (feature.name.clone(), kind_of(&feature.name, feature.kind))).collect();
+            artefact.inputs().into_iter().map(|(name, kind)| (name.clone(), kind_of(&name, kind))).collect();
         let roles = Roles { id: metadata.schema.id.clone(), ..metadata.reading };
         Ok((import::for_prediction(file, &features, also, &roles)?, artefact))
     }
@@ -568,6 +569,7 @@ fn dataset_name(loaded: &Loaded) -> String {
 
 fn model_report(row: &ModelRow) -> Result<ModelReport> {
     let name = row.name.to_string();
+    let recipe: Recipe = from_json(&name, &row.recipe)?;
     Ok(ModelReport {
         dataset: row.dataset.to_string(),
         version: row.version,
@@ -577,7 +579,8 @@ fn model_report(row: &ModelRow) -> Result<ModelReport> {
         guarantee: from_json(&name, &row.guarantee)?,
         seconds: row.seconds,
         total_seconds: row.total_seconds,
-        recipe: from_json(&name, &row.recipe)?,
+        forgets_by: if recipe.learner()?.is_native() { "revision" } else { "retraining" },
+        recipe,
         model: name,
     })
 }

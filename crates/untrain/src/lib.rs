@@ -34,10 +34,9 @@ pub mod select;
 pub use engine::{Engine, ForgetOptions};
 pub use error::{Error, Result};
 pub use evaluate::Scores;
-pub use recipe::{LEARNERS, Recipe};
+pub use recipe::{LEARNERS, LearnerEntry, Recipe};
 pub use report::{
     ColumnReport, DatasetLine, DatasetReport, Evaluation, Listing, ModelReport, PredictedTable, RequestReport, Verification, VersionReport,
 };
-pub use untrain_core::{Dataset, Digest, Guarantee, Holdout, Kind, Predictions, Role, Task, Values};
-pub use untrain_exact::{Artefact, ArtefactFeature, ArtefactNode, Importance};
+pub use untrain_core::{Artefact, Dataset, Digest, Guarantee, Holdout, Importance, Kind, Predictions, Role, Task, Values};
 pub use untrain_ledger::Access;

@@ -2,11 +2,36 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use untrain_core::{Dataset, Error, Result, Seed, Task, nearest};
-use untrain_exact::{Forest, Params};
+use untrain_core::{AnyLearner, Dataset, Error, Result, Seed, Task, nearest};
+use untrain_exact::{Forest, Hyperparameters, Params as ForestParams};
 
-/// The learners that recipes may name. To add one, add its name here and its arm where recipes are checked.
-pub const LEARNERS: [&str; 1] = ["forest"];
+/// A learner that recipes may name.
+#[derive(Debug)]
+pub struct LearnerEntry {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub about: &'static str,
+    /// What it can predict; empty for a learner that needs no target.
+    pub tasks: &'static [Task],
+    /// Completes hyperparameters with the defaults, and checks them.
+    complete: fn(Settings) -> Result<Settings>,
+    make: fn(&Recipe) -> Result<AnyLearner>,
+}
+
+const ANY_TASK: &[Task] = &[Task::Classification, Task::Regression];
+
+/// The learners that recipes may name; to add one is to add an entry.
+pub const LEARNERS: &[LearnerEntry] = &[LearnerEntry {
+    name: "forest",
+    about: "randomised trees",
+    tasks: ANY_TASK,
+    complete: complete::<ForestParams>,
+    make: |recipe| Ok(AnyLearner::new(Forest { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
+}];
+
+/// Hyperparameters by name.
+type Settings = Map<String, Value>;
 
 /// A learner, its hyperparameters and a seed.
 ///
@@ -30,7 +55,7 @@ pub struct Recipe {
     /// What is predicted; `None` until [`Recipe::resolve`] asks the data.
     pub task: Option<Task>,
     /// The hyperparameters, all of them.
-    pub params: Params,
+    pub params: Settings,
 }
 
 impl Recipe {
@@ -74,48 +99,94 @@ impl Recipe {
     ///
     /// [`Error::Schema`] if `data` has no target.
     pub fn resolve(&self, data: &Dataset) -> Result<Self> {
-        let task = match self.task {
-            Some(task) => task,
-            None if is_binary(data)? => Task::Classification,
-            None => data.schema().task()?,
+        let task = match (self.entry()?.tasks, self.task) {
+            ([], task) => task,
+            (_, Some(task)) => Some(task),
+            ([only], None) => Some(*only),
+            (_, None) if is_binary(data)? => Some(Task::Classification),
+            (_, None) => Some(data.schema().task()?),
         };
-        Ok(Self { task: Some(task), ..self.clone() })
+        Ok(Self { task, ..self.clone() })
+    }
+
+    /// The recipe of a learner with the hyperparameters that `params` is made of, for the code that has them as a struct.
+    ///
+    /// # Errors
+    ///
+    /// As [`Recipe::new`].
+    pub fn with_params<P: Hyperparameters>(learner: &str, params: &P, task: Option<Task>, seed: u64) -> Result<Self> {
+        let malformed = |error: serde_json::Error| Error::Malformed { what: "recipe", reason: error.to_string() };
+        let Value::Object(settings) = serde_json::to_value(params).map_err(malformed)? else {
+            return Err(Error::Malformed { what: "recipe", reason: "its hyperparameters have no names".to_owned() });
+        };
+        Ok(Self { task, ..Self::check(learner, settings, seed)? })
     }
 
     /// The learner.
-    pub fn forest(&self) -> Forest {
-        Forest { params: self.params.clone(), task: self.task.unwrap_or(Task::Classification), seed: Seed(self.seed) }
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameter`] if the recipe was not made by this version of the program, and asks for what it does not have.
+    pub fn learner(&self) -> Result<AnyLearner> {
+        (self.entry()?.make)(self)
     }
 
-    fn check(learner: &str, settings: Map<String, Value>, seed: u64) -> Result<Self> {
-        if !LEARNERS.contains(&learner) {
-            let reason = format!("there is no learner \"{learner}\"; there is {}", LEARNERS.join(", "));
-            return Err(Error::Parameter { name: "learner".to_owned(), reason, nearest: nearest(learner, LEARNERS) });
+    fn entry(&self) -> Result<&'static LearnerEntry> {
+        LEARNERS.iter().find(|entry| entry.name == self.learner).ok_or_else(|| {
+            let names: Vec<&str> = LEARNERS.iter().map(|entry| entry.name).collect();
+            let reason = format!("there is no learner \"{}\"; there is {}", self.learner, names.join(", "));
+            Error::Parameter { name: "learner".to_owned(), reason, nearest: nearest(&self.learner, names) }
+        })
+    }
+
+    fn check(learner: &str, mut settings: Settings, seed: u64) -> Result<Self> {
+        let refuse = |name: &str, reason: String| Error::Parameter { name: name.to_owned(), reason, nearest: None };
+        let task = match settings.remove("task") {
+            Some(value) if value.as_str() == Some("auto") => None,
+            Some(value) => Some(serde_json::from_value(value.clone()).map_err(|_| refuse("task", format!("it cannot be {value}")))?),
+            None => None,
+        };
+        let mut recipe = Self { learner: learner.to_owned(), seed, task, params: Map::new() };
+        let entry = recipe.entry()?;
+        if let Some(task) = task
+            && !entry.tasks.contains(&task)
+        {
+            return Err(refuse("task", format!("{learner} does not do {}", task.name())));
         }
-        let mut recipe = Self { learner: learner.to_owned(), seed, task: None, params: Params::default() };
-        for (key, value) in settings {
-            recipe.set(&key, &value)?;
-        }
-        recipe.params.check()?;
+        recipe.params = (entry.complete)(settings)?;
         Ok(recipe)
     }
 
-    fn set(&mut self, key: &str, value: &Value) -> Result<()> {
-        let refuse = |value: &Value| Error::Parameter { name: key.to_owned(), reason: format!("it cannot be {value}"), nearest: None };
-        if key == "task" {
-            if value.as_str() != Some("auto") {
-                self.task = Some(serde_json::from_value(value.clone()).map_err(|_| refuse(value))?);
-            }
-            return Ok(());
-        }
-        if !Params::NAMES.contains(&key) {
-            return Err(unknown(key, Params::NAMES.into_iter().chain(["task"])));
-        }
-        let mut params = serde_json::to_value(&self.params).map_err(|_| refuse(value))?;
-        params[key] = value.clone();
-        self.params = serde_json::from_value(params).map_err(|_| refuse(value))?;
-        Ok(())
+    /// The hyperparameters as a learner has them.
+    fn read<P: Hyperparameters>(&self) -> Result<P> {
+        let reason = |error: serde_json::Error| Error::Malformed { what: "recipe", reason: error.to_string() };
+        serde_json::from_value(Value::Object(self.params.clone())).map_err(reason)
     }
+
+    fn task(&self) -> Result<Task> {
+        self.task.ok_or_else(|| Error::Malformed { what: "recipe", reason: "its task is not settled".to_owned() })
+    }
+}
+
+/// Completes hyperparameters with the defaults, and checks each by itself, so that the error names it, and then all together.
+fn complete<P: Hyperparameters>(settings: Settings) -> Result<Settings> {
+    let malformed = |error: serde_json::Error| Error::Malformed { what: "recipe", reason: error.to_string() };
+    let Value::Object(mut params) = serde_json::to_value(P::default()).map_err(malformed)? else { return Ok(Map::new()) };
+    for (key, value) in settings {
+        if !params.contains_key(&key) {
+            return Err(unknown(&key, params.keys().map(String::as_str).chain(["task"])));
+        }
+        let reason = format!("it cannot be {value}");
+        params.insert(key.clone(), value);
+        let read = serde_json::from_value::<P>(Value::Object(params.clone()));
+        let read = read.map_err(|_| Error::Parameter { name: key, reason, nearest: None })?;
+        // Numbers come back as the learner has them: 1 as 1.0 where it has a float.
+        if let Value::Object(written) = serde_json::to_value(read).map_err(malformed)? {
+            params = written;
+        }
+    }
+    serde_json::from_value::<P>(Value::Object(params.clone())).map_err(malformed)?.check()?;
+    Ok(params)
 }
 
 fn unknown<'a>(key: &str, names: impl Iterator<Item = &'a str>) -> Error {
@@ -137,9 +208,10 @@ mod tests {
     #[test]
     fn settings_are_read_by_their_type() -> Result<()> {
         let set = |key: &str, value: &str| Recipe::new("forest", &[(key.to_owned(), value.to_owned())], None);
-        assert_eq!(set("n_trees", "7")?.params.n_trees, 7);
+        assert_eq!(set("n_trees", "7")?.params["n_trees"], 7);
         assert_eq!(set("task", "regression")?.task, Some(Task::Regression));
-        assert!(matches!(set("max_features", "sqrt"), Ok(recipe) if recipe.params == Params::default()));
+        assert_eq!(set("max_features", "sqrt")?, Recipe::new("forest", &[], None)?);
+        assert!(matches!(set("max_features", "sqrt")?.read::<ForestParams>(), Ok(params) if params == ForestParams::default()));
         for (key, value) in [("n_trees", "0"), ("n_trees", "many"), ("subsample", "1.5"), ("n_thresholds", "-1"), ("max_features", "half")]
         {
             assert!(matches!(set(key, value), Err(Error::Parameter { .. })), "{key}={value}");

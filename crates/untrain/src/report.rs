@@ -66,6 +66,8 @@ pub struct ModelReport {
     pub seconds: f64,
     /// Seconds of the last operation with the durable path.
     pub total_seconds: f64,
+    /// How the learner forgets: by `revision` of the model, or by `retraining` it. The guarantee is the same; the time is not.
+    pub forgets_by: &'static str,
     /// The recipe.
     pub recipe: Recipe,
 }

@@ -81,7 +81,7 @@ pub(crate) fn run(_: &Args, app: &App) -> anyhow::Result<Outcome> {
     let trained = app.words.working("training", || engine.train(DATASET, MODEL, &recipe, false))?;
     let people = people(&data.training());
     let Some((single, people)) = people.split_last() else { return Err(Usage::new("the demo has nobody to forget").into()) };
-    let (person, alone) = surprising(&engine.artefact(MODEL)?, &data, people)?;
+    let (person, alone) = surprising(engine.artefact(MODEL)?.as_ref(), &data, people)?;
     let before = side(&engine, trained, &alone)?;
 
     app.words.say(&format!("Forgetting {N_FORGOTTEN} people, number {} among them …", person.id));
@@ -145,7 +145,7 @@ fn people(training: &Dataset) -> Vec<String> {
 }
 
 /// Of the people who earn more than 50,000 dollars, the one of whom the model is least sure, with the record alone.
-fn surprising(artefact: &Artefact, data: &Dataset, people: &[String]) -> anyhow::Result<(Person, Dataset)> {
+fn surprising(artefact: &dyn Artefact, data: &Dataset, people: &[String]) -> anyhow::Result<(Person, Dataset)> {
     let chosen = data.select(people).map_err(untrain::Error::from)?;
     let target = chosen.schema().position(TARGET).map_err(untrain::Error::from)?;
     let p = probabilities(artefact, &chosen)?;
@@ -158,7 +158,7 @@ fn surprising(artefact: &Artefact, data: &Dataset, people: &[String]) -> anyhow:
 }
 
 /// The probability of the class for each record.
-fn probabilities(artefact: &Artefact, data: &Dataset) -> anyhow::Result<Vec<f64>> {
+fn probabilities(artefact: &dyn Artefact, data: &Dataset) -> anyhow::Result<Vec<f64>> {
     let Predictions::Classes { classes, probabilities, .. } = artefact.predict(data).map_err(untrain::Error::from)? else {
         return Ok(vec![0.0; data.len()]);
     };
@@ -168,7 +168,7 @@ fn probabilities(artefact: &Artefact, data: &Dataset) -> anyhow::Result<Vec<f64>
 
 fn side(engine: &Engine, model: ModelReport, person: &Dataset) -> anyhow::Result<Side> {
     let scores = engine.evaluate(MODEL, None)?.scores;
-    let person = probabilities(&engine.artefact(MODEL)?, person)?.first().copied().unwrap_or_default();
+    let person = probabilities(engine.artefact(MODEL)?.as_ref(), person)?.first().copied().unwrap_or_default();
     Ok(Side { model, scores, person })
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 enum Format {
-    /// Features, classes and trees as JSON
+    /// Everything the artefact holds, as JSON
     Json,
     /// The canonical bytes, whose SHA-256 is the model's digest
     Bytes,
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     let content = match args.format {
         Format::Bytes => artefact,
         // Compact: a forest has millions of nodes.
-        Format::Json => serde_json::to_string(&engine.artefact(&args.model)?)?.into_bytes(),
+        Format::Json => engine.artefact(&args.model)?.json().into_bytes(),
     };
     if to_screen {
         app.screen.write_bytes(&content)?;

@@ -1,5 +1,6 @@
 //! `show`: what there is to say of a dataset, a model, a request, or the store.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,7 @@ struct Summary {
 struct Shown {
     #[serde(flatten)]
     model: ModelReport,
+    artefact: BTreeMap<&'static str, String>,
     importances: Vec<Importance>,
     history: Vec<VersionReport>,
 }
@@ -65,8 +67,9 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     match args.kind.map_or_else(|| kind_of(&engine, name), Ok)? {
         Kind::Dataset => app.result(&engine.show_dataset(name)?, dataset)?,
         Kind::Model => {
-            let importances = engine.artefact(name)?.importances();
-            app.result(&Shown { model: engine.show_model(name)?, importances, history: engine.history(name)? }, shown)?;
+            let artefact = engine.artefact(name)?;
+            let (facts, importances) = (artefact.facts().into_iter().collect(), artefact.importances());
+            app.result(&Shown { model: engine.show_model(name)?, artefact: facts, importances, history: engine.history(name)? }, shown)?;
         }
         Kind::Request => {
             let number = name.parse().map_err(|_| Usage::new(format!("\"{name}\" is not the number of a request")))?;
@@ -144,12 +147,13 @@ pub(crate) fn model(report: &ModelReport) -> String {
         ("digest", report.digest.to_string()),
         ("state digest", report.state_digest.to_string()),
         ("guarantee", guarantee(&report.guarantee)),
+        ("forgets by", report.forgets_by.to_owned()),
         ("last operation", format!("{} in memory, {} with the store", duration(report.seconds), duration(report.total_seconds))),
     ])
 }
 
 fn shown(report: &Shown) -> String {
-    let mut text = model(&report.model);
+    let mut text = model(&report.model) + &facts(report.artefact.iter().map(|(name, value)| (*name, value.clone())));
     if !report.importances.is_empty() {
         let mut features = table(["feature", "importance"]);
         for Importance { feature, importance } in report.importances.iter().take(TOP) {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use untrain::Recipe;
+use untrain::{LEARNERS, Recipe};
 
 use crate::app::{App, Outcome};
 use crate::commands::show;
@@ -19,8 +19,8 @@ pub(crate) struct Args {
     /// A file that holds the recipe: learner and seed, and hyperparameters under [params]
     #[arg(long, value_name = "FILE.toml", required_unless_present = "learner", conflicts_with_all = ["learner", "settings"])]
     recipe: Option<PathBuf>,
-    /// The learner: forest
-    #[arg(long, value_name = "NAME")]
+    /// The learner
+    #[arg(long, value_name = "NAME", help = learners())]
     learner: Option<String>,
     /// A hyperparameter; may be given many times
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
@@ -40,6 +40,11 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
         app.words.working(&format!("training {}", args.model), || engine.train(&args.dataset, &args.model, &recipe, args.replace))?;
     app.result(&report, show::model)?;
     Ok(Outcome::Done)
+}
+
+fn learners() -> String {
+    let names: Vec<&str> = LEARNERS.iter().map(|entry| entry.name).collect();
+    format!("The learner: {}", names.join(", "))
 }
 
 fn recipe(args: &Args) -> anyhow::Result<Recipe> {

@@ -1,7 +1,7 @@
 //! The served artefact of a forest: what is predicted with, shown and exported. It knows no record.
 
 use serde::Serialize;
-use untrain_core::{Dataset, Kind, Predictions, Reader, Result, Task};
+use untrain_core::{Artefact, Dataset, Importance, Kind, Predictions, Reader, Result, Task};
 
 use super::predictor::Predictor;
 use super::state::{ARTEFACT, task_byte};
@@ -13,22 +13,22 @@ use super::tree::tag;
 ///
 /// Prediction is O(n_trees · depth) a record, without hashing or searching.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Artefact {
+pub struct ForestArtefact {
     /// What it predicts.
     pub task: Task,
     /// How many records it has learnt.
     pub records: u64,
     /// The features, by name.
-    pub features: Vec<ArtefactFeature>,
+    pub features: Vec<ForestFeature>,
     /// The classes, sorted; none for regression.
     pub classes: Vec<String>,
     /// The trees, each in preorder: the left child of a split is the node after it.
-    pub trees: Vec<Vec<ArtefactNode>>,
+    pub trees: Vec<Vec<ForestNode>>,
 }
 
 /// A feature of an artefact.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ArtefactFeature {
+pub struct ForestFeature {
     /// The name of the column.
     pub name: String,
     /// Numeric (which boolean columns are to a forest) or categorical.
@@ -41,7 +41,7 @@ pub struct ArtefactFeature {
 /// A node of an artefact. `right` is the place of the right child in its tree.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "node", rename_all = "snake_case")]
-pub enum ArtefactNode {
+pub enum ForestNode {
     /// `x ≤ threshold` goes left (all known values if the threshold is absent), and missing values as said.
     Threshold {
         /// The place of the feature.
@@ -76,16 +76,7 @@ pub enum ArtefactNode {
     },
 }
 
-/// How much a feature contributes to the splits of a forest.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Importance {
-    /// The name of the feature.
-    pub feature: String,
-    /// Its share of the decrease in impurity, 0 to 1; all add up to 1.
-    pub importance: f64,
-}
-
-impl Artefact {
+impl ForestArtefact {
     /// Reads the canonical bytes of an artefact.
     ///
     /// # Errors
@@ -115,17 +106,41 @@ impl Artefact {
         Ok(Self { task, records, features, classes, trees })
     }
 
-    /// Predicts the records of `data`, whose columns are matched by name.
-    ///
-    /// # Errors
-    ///
-    /// [`untrain_core::Error::UnknownColumn`] if a feature is not there, [`untrain_core::Error::Schema`] if it is of another kind.
-    pub fn predict(&self, data: &Dataset) -> Result<Predictions> {
+    /// How many nodes all trees have, and how deep the deepest is.
+    pub fn size(&self) -> (usize, usize) {
+        fn depth(nodes: &[ForestNode], place: usize) -> usize {
+            match &nodes[place] {
+                ForestNode::Threshold { right, .. } | ForestNode::Category { right, .. } => {
+                    1 + depth(nodes, place + 1).max(depth(nodes, *right as usize))
+                }
+                ForestNode::Counts { .. } | ForestNode::Mean { .. } => 0,
+            }
+        }
+        let nodes = self.trees.iter().map(Vec::len).sum();
+        (nodes, self.trees.iter().map(|nodes| depth(nodes, 0)).max().unwrap_or_default())
+    }
+}
+
+impl Artefact for ForestArtefact {
+    fn inputs(&self) -> Vec<(String, Kind)> {
+        self.features.iter().map(|feature| (feature.name.clone(), feature.kind)).collect()
+    }
+
+    fn predict(&self, data: &Dataset) -> Result<Predictions> {
         Predictor::new(self).predict(data)
     }
 
-    /// The mean decrease in impurity by feature, largest first.
-    pub fn importances(&self) -> Vec<Importance> {
+    fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let (nodes, depth) = self.size();
+        vec![("trees", self.trees.len().to_string()), ("nodes", nodes.to_string()), ("depth", depth.to_string())]
+    }
+
+    /// The mean decrease in impurity.
+    fn importances(&self) -> Vec<Importance> {
         let mut gains = vec![0.0; self.features.len()];
         for nodes in &self.trees {
             let mut place = 0;
@@ -142,23 +157,9 @@ impl Artefact {
         importances.sort_by(|a, b| b.importance.total_cmp(&a.importance).then_with(|| a.feature.cmp(&b.feature)));
         importances
     }
-
-    /// How many nodes all trees have, and how deep the deepest is.
-    pub fn size(&self) -> (usize, usize) {
-        fn depth(nodes: &[ArtefactNode], place: usize) -> usize {
-            match &nodes[place] {
-                ArtefactNode::Threshold { right, .. } | ArtefactNode::Category { right, .. } => {
-                    1 + depth(nodes, place + 1).max(depth(nodes, *right as usize))
-                }
-                ArtefactNode::Counts { .. } | ArtefactNode::Mean { .. } => 0,
-            }
-        }
-        let nodes = self.trees.iter().map(Vec::len).sum();
-        (nodes, self.trees.iter().map(|nodes| depth(nodes, 0)).max().unwrap_or_default())
-    }
 }
 
-fn read_feature(input: &mut Reader<'_>) -> Result<ArtefactFeature> {
+fn read_feature(input: &mut Reader<'_>) -> Result<ForestFeature> {
     let name = input.text()?.to_owned();
     let (kind, categories) = match input.u8()? {
         0 => (Kind::Numeric, Vec::new()),
@@ -168,15 +169,15 @@ fn read_feature(input: &mut Reader<'_>) -> Result<ArtefactFeature> {
         }
         byte => return Err(input.malformed(format!("there is no feature of kind {byte}"))),
     };
-    Ok(ArtefactFeature { name, kind, categories })
+    Ok(ForestFeature { name, kind, categories })
 }
 
 fn read_tree(
     input: &mut Reader<'_>,
     task: Task,
-    features: &[ArtefactFeature],
+    features: &[ForestFeature],
     n_classes: usize,
-    nodes: &mut Vec<ArtefactNode>,
+    nodes: &mut Vec<ForestNode>,
     depth: u32,
 ) -> Result<()> {
     if depth > 64 {
@@ -192,34 +193,34 @@ fn read_tree(
     nodes.push(match kind {
         tag::THRESHOLD | tag::THRESHOLD_MISSING_LEFT => {
             let threshold = Some(input.f32()?).filter(|threshold| threshold.is_finite());
-            ArtefactNode::Threshold { feature: feature as u32, threshold, missing_left: kind == tag::THRESHOLD_MISSING_LEFT, right: 0 }
+            ForestNode::Threshold { feature: feature as u32, threshold, missing_left: kind == tag::THRESHOLD_MISSING_LEFT, right: 0 }
         }
         tag::CATEGORY => {
             let category = input.at_most(features[feature].categories.len())?;
-            ArtefactNode::Category { feature: feature as u32, category: category.checked_sub(1).map(|c| c as u32), right: 0 }
+            ForestNode::Category { feature: feature as u32, category: category.checked_sub(1).map(|c| c as u32), right: 0 }
         }
         _ => return Err(input.malformed(format!("there is no node of kind {kind}"))),
     });
     read_tree(input, task, features, n_classes, nodes, depth + 1)?;
     let middle = nodes.len() as u32;
-    if let ArtefactNode::Threshold { right, .. } | ArtefactNode::Category { right, .. } = &mut nodes[place] {
+    if let ForestNode::Threshold { right, .. } | ForestNode::Category { right, .. } = &mut nodes[place] {
         *right = middle;
     }
     read_tree(input, task, features, n_classes, nodes, depth + 1)
 }
 
-fn read_leaf(input: &mut Reader<'_>, task: Task, n_classes: usize) -> Result<ArtefactNode> {
+fn read_leaf(input: &mut Reader<'_>, task: Task, n_classes: usize) -> Result<ForestNode> {
     match task {
         Task::Classification => {
             let n = input.at_most(n_classes)?;
             let counts = (0..n)
                 .map(|_| Ok((input.at_most(n_classes.saturating_sub(1))? as u32, input.at_most(u32::MAX as usize)? as u32)))
                 .collect::<Result<_>>()?;
-            Ok(ArtefactNode::Counts { counts })
+            Ok(ForestNode::Counts { counts })
         }
         Task::Regression => {
             let n = input.at_most(u32::MAX as usize)? as u32;
-            Ok(ArtefactNode::Mean { n, mean: if n > 0 { Some(input.f64()?) } else { None } })
+            Ok(ForestNode::Mean { n, mean: if n > 0 { Some(input.f64()?) } else { None } })
         }
     }
 }
@@ -246,11 +247,11 @@ impl Mass {
     }
 }
 
-fn gain(nodes: &[ArtefactNode], place: &mut usize, credit: &mut impl FnMut(u32, f64), n_classes: usize) -> Mass {
+fn gain(nodes: &[ForestNode], place: &mut usize, credit: &mut impl FnMut(u32, f64), n_classes: usize) -> Mass {
     let node = &nodes[*place];
     *place += 1;
     match node {
-        ArtefactNode::Counts { counts } => {
+        ForestNode::Counts { counts } => {
             let mut mass = Mass { n: 0.0, counts: vec![0.0; n_classes.max(1)], sum: 0.0, squares: 0.0 };
             for (class, count) in counts {
                 mass.counts[*class as usize] = f64::from(*count);
@@ -258,11 +259,11 @@ fn gain(nodes: &[ArtefactNode], place: &mut usize, credit: &mut impl FnMut(u32, 
             }
             mass
         }
-        ArtefactNode::Mean { n, mean } => {
+        ForestNode::Mean { n, mean } => {
             let (n, mean) = (f64::from(*n), mean.unwrap_or_default());
             Mass { n, counts: Vec::new(), sum: n * mean, squares: n * mean * mean }
         }
-        ArtefactNode::Threshold { feature, .. } | ArtefactNode::Category { feature, .. } => {
+        ForestNode::Threshold { feature, .. } | ForestNode::Category { feature, .. } => {
             let left = gain(nodes, place, credit, n_classes);
             let right = gain(nodes, place, credit, n_classes);
             let children = left.impurity() + right.impurity();

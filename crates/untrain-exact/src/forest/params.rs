@@ -1,7 +1,9 @@
 //! The hyperparameters of a forest.
 
 use serde::{Deserialize, Serialize};
-use untrain_core::{Error, Result, Writer};
+use untrain_core::{Result, Writer};
+
+use crate::hyperparameters::{Hyperparameters, refuse, within};
 
 /// How many features a node considers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -77,35 +79,6 @@ impl Default for Params {
 }
 
 impl Params {
-    /// The names of the hyperparameters, as recipes write them.
-    pub const NAMES: [&'static str; 8] =
-        ["n_trees", "max_depth", "min_samples_split", "min_samples_leaf", "max_features", "n_thresholds", "subsample", "criterion"];
-
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Parameter`] naming the first that is out of its range.
-    pub fn check(&self) -> Result<()> {
-        let Self { n_trees, max_depth, min_samples_split, min_samples_leaf, max_features, n_thresholds, subsample, criterion: _ } = self;
-        within("n_trees", *n_trees, 1, 10_000)?;
-        within("max_depth", *max_depth, 1, 64)?;
-        within("min_samples_split", *min_samples_split, 2, u32::MAX)?;
-        within("min_samples_leaf", *min_samples_leaf, 1, u32::MAX)?;
-        within("n_thresholds", *n_thresholds, 1, 256)?;
-        match max_features {
-            MaxFeatures::Count(count) => within("max_features", *count, 1, u32::MAX)?,
-            MaxFeatures::Share(share) if !(*share > 0.0 && *share <= 1.0) => {
-                return Err(refuse("max_features", format!("{share} is not a share over 0 up to 1, nor a whole number")));
-            }
-            MaxFeatures::Share(_) | MaxFeatures::Named(_) => {}
-        }
-        if !(*subsample > 0.0 && *subsample <= 1.0) {
-            return Err(refuse("subsample", format!("{subsample} is not over 0 and at most 1")));
-        }
-        Ok(())
-    }
-
     /// In how many trees a record is.
     pub(super) fn trees_per_record(&self) -> u32 {
         ((self.subsample * f64::from(self.n_trees)).ceil() as u32).clamp(1, self.n_trees)
@@ -150,14 +123,24 @@ impl Params {
     }
 }
 
-fn within(name: &str, value: u32, low: u32, high: u32) -> Result<()> {
-    if (low..=high).contains(&value) {
-        return Ok(());
+impl Hyperparameters for Params {
+    fn check(&self) -> Result<()> {
+        let Self { n_trees, max_depth, min_samples_split, min_samples_leaf, max_features, n_thresholds, subsample, criterion: _ } = self;
+        within("n_trees", *n_trees, 1, 10_000)?;
+        within("max_depth", *max_depth, 1, 64)?;
+        within("min_samples_split", *min_samples_split, 2, u32::MAX)?;
+        within("min_samples_leaf", *min_samples_leaf, 1, u32::MAX)?;
+        within("n_thresholds", *n_thresholds, 1, 256)?;
+        match max_features {
+            MaxFeatures::Count(count) => within("max_features", *count, 1, u32::MAX)?,
+            MaxFeatures::Share(share) if !(*share > 0.0 && *share <= 1.0) => {
+                return Err(refuse("max_features", format!("{share} is not a share over 0 up to 1, nor a whole number")));
+            }
+            MaxFeatures::Share(_) | MaxFeatures::Named(_) => {}
+        }
+        if !(*subsample > 0.0 && *subsample <= 1.0) {
+            return Err(refuse("subsample", format!("{subsample} is not over 0 and at most 1")));
+        }
+        Ok(())
     }
-    let range = if high == u32::MAX { format!("at least {low}") } else { format!("{low} to {high}") };
-    Err(refuse(name, format!("{value} is out of range; it is {range}")))
-}
-
-fn refuse(name: &str, reason: String) -> Error {
-    Error::Parameter { name: name.to_owned(), reason, nearest: None }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 use untrain_core::{Dataset, Error, Kind, Predictions, Result, Task, Values, nearest};
 
-use super::artefact::{Artefact, ArtefactNode};
+use super::artefact::{ForestArtefact, ForestNode};
 use super::rows::number;
 
 /// Records that walk down a tree together, so that their memory accesses overlap.
@@ -21,7 +21,7 @@ const MISSING: f32 = 0.0;
 /// The trees laid out one after another.
 #[derive(Debug)]
 pub(super) struct Predictor<'a> {
-    artefact: &'a Artefact,
+    artefact: &'a ForestArtefact,
     nodes: Vec<Node>,
     roots: Vec<u32>,
     /// For each leaf `width` numbers; leaf nodes name theirs in `leaf`.
@@ -47,7 +47,7 @@ struct Node {
 const CATEGORY: u32 = 1 << 31;
 
 impl<'a> Predictor<'a> {
-    pub(super) fn new(artefact: &'a Artefact) -> Self {
+    pub(super) fn new(artefact: &'a ForestArtefact) -> Self {
         let mut n_rows = 0;
         let mut rows = Vec::new();
         for feature in &artefact.features {
@@ -67,14 +67,14 @@ impl<'a> Predictor<'a> {
     }
 
     /// Lays the subtree at `place` of `nodes` down, its root at `at`.
-    fn lay(&mut self, nodes: &[ArtefactNode], place: usize, at: u32) {
+    fn lay(&mut self, nodes: &[ForestNode], place: usize, at: u32) {
         let (value, row, right) = match &nodes[place] {
-            ArtefactNode::Threshold { feature, threshold, missing_left, right } => {
+            ForestNode::Threshold { feature, threshold, missing_left, right } => {
                 // A known value is at most MAX, and a missing one is then over it.
                 let row = self.rows[*feature as usize] + u32::from(!missing_left);
                 (threshold.unwrap_or(f32::MAX), row, *right)
             }
-            ArtefactNode::Category { feature, category, right } => {
+            ForestNode::Category { feature, category, right } => {
                 let code = category.map_or(MISSING, |category| category as f32 + 1.0);
                 (code, self.rows[*feature as usize] | CATEGORY, *right)
             }
@@ -92,17 +92,17 @@ impl<'a> Predictor<'a> {
         self.lay(nodes, right as usize, left + 1);
     }
 
-    fn lay_leaf(&mut self, leaf: &ArtefactNode) {
+    fn lay_leaf(&mut self, leaf: &ForestNode) {
         let start = self.leaves.len();
         self.leaves.resize(start + self.width, 0.0);
         let says = &mut self.leaves[start..];
         match leaf {
-            ArtefactNode::Counts { counts } => {
+            ForestNode::Counts { counts } => {
                 let n: f64 = counts.iter().map(|(_, count)| f64::from(*count)).sum();
                 counts.iter().for_each(|(class, count)| says[*class as usize] = f64::from(*count) / n);
             }
-            ArtefactNode::Mean { mean, .. } => says[0] = mean.unwrap_or_default(),
-            ArtefactNode::Threshold { .. } | ArtefactNode::Category { .. } => {}
+            ForestNode::Mean { mean, .. } => says[0] = mean.unwrap_or_default(),
+            ForestNode::Threshold { .. } | ForestNode::Category { .. } => {}
         }
     }
 
@@ -166,10 +166,10 @@ impl<'a> Predictor<'a> {
     }
 }
 
-fn is_empty(nodes: &[ArtefactNode]) -> bool {
+fn is_empty(nodes: &[ForestNode]) -> bool {
     match nodes {
-        [ArtefactNode::Counts { counts }] => counts.is_empty(),
-        [ArtefactNode::Mean { n, .. }] => *n == 0,
+        [ForestNode::Counts { counts }] => counts.is_empty(),
+        [ForestNode::Mean { n, .. }] => *n == 0,
         _ => false,
     }
 }
@@ -181,7 +181,7 @@ enum Column<'a> {
 }
 
 impl<'a> Column<'a> {
-    fn of(data: &'a Dataset, name: &str, feature: &super::ArtefactFeature) -> Result<Self> {
+    fn of(data: &'a Dataset, name: &str, feature: &super::ForestFeature) -> Result<Self> {
         let columns = &data.schema().columns;
         let place = columns.iter().position(|column| column.name == name).ok_or_else(|| Error::UnknownColumn {
             name: name.to_owned(),

@@ -10,7 +10,7 @@ use super::rows::Rows;
 use super::tree::{Shown, Tree, TreeSource};
 use super::{Forest, ForestModel, tree_path};
 
-pub(super) const ARTEFACT: &[u8; 8] = b"UNTRfor\x01";
+pub(crate) const ARTEFACT: &[u8; 8] = b"UNTRfor\x01";
 const STATE: &[u8; 8] = b"UNTRfst\x01";
 
 /// The bytes that are served: what prediction needs and nothing else.

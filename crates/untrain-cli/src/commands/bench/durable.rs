@@ -45,7 +45,7 @@ struct Request {
 pub(super) fn run(params: &Params, seed: u64, data: &Split) -> Result<Durable> {
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let open = || Engine::open(&folder.path().join("store"), Access::Write, Duration::ZERO, &mut || ());
-    let recipe = Recipe { learner: "forest".to_owned(), seed, task: Some(Task::Classification), params: params.clone() };
+    let recipe = Recipe::with_params("forest", params, Some(Task::Classification), seed).map_err(untrain::Error::from)?;
     let ids = drawn(&data.train, seed);
     ensure!(ids.len() >= 2 * N_BATCHES * BATCH, "{} has too few records for requests through the store", data.name);
     let (singles, rest) = ids.split_at(N_SINGLES);

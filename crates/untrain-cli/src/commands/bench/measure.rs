@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use untrain::Scores;
-use untrain_core::{Dataset, Forget as _, Learner as _, Model as _, Predictions, Seed, Task};
-use untrain_exact::{Artefact, Forest, ForestModel, Params};
+use untrain_core::{Artefact as _, Dataset, Forget as _, Learner as _, Model as _, Predictions, Seed, Task};
+use untrain_exact::{Forest, ForestArtefact, ForestModel, Params};
 
 /// A dataset of which models see one side.
 pub(super) struct Split {
@@ -74,7 +74,7 @@ pub(super) fn run(params: &Params, seed: u64, data: &Split, n: usize) -> Result<
     let forest = Forest { params: params.clone(), task: Task::Classification, seed: Seed(seed) };
     let Split { train, test, .. } = data;
     let (train_seconds, trained) = timed(|| forest.fit(train))?;
-    let artefact = Artefact::read(&trained.artefact())?;
+    let artefact = ForestArtefact::read(&trained.artefact())?;
     let predictions = artefact.predict(test)?;
     let memory = trained.memory();
     let mut checks = Checks::default();
@@ -137,7 +137,7 @@ fn each(ids: &[String], mut work: impl FnMut(&[String]) -> untrain_core::Result<
 }
 
 /// Predicts for at least half a second.
-fn rate(artefact: &Artefact, test: &Dataset) -> Result<f64> {
+fn rate(artefact: &ForestArtefact, test: &Dataset) -> Result<f64> {
     let start = Instant::now();
     let mut rows = 0;
     loop {

@@ -67,6 +67,14 @@ pub enum Error {
         /// The closest name that exists, if the name is unknown.
         nearest: Option<String>,
     },
+    /// Records that a learner cannot learn from, as its hyperparameters stand.
+    #[error("{reason}")]
+    Unfit {
+        /// Why not.
+        reason: String,
+        /// What the user could do about it.
+        hint: String,
+    },
     /// Bytes that are not what they should be.
     #[error("malformed {what}: {reason}")]
     Malformed {

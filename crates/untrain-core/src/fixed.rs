@@ -53,11 +53,19 @@ impl FixedPoint {
 
     /// `number · 2^shift`, rounded to an integer, ties to even; a number far beyond the set stops at 2^52.
     pub fn quantise(shift: i32, number: f64) -> f64 {
+        Self::scaled(shift, number).round_ties_even() + 0.0
+    }
+
+    /// The same, rounded towards zero: then numbers of one binary exponent become integers of one binary exponent.
+    pub fn truncate(shift: i32, number: f64) -> f64 {
+        Self::scaled(shift, number).trunc() + 0.0
+    }
+
+    fn scaled(shift: i32, number: f64) -> f64 {
         const LIMIT: f64 = (1_u64 << 52) as f64;
         // Two exact factors reach every shift that occurs, and the compiler makes a vector loop of them.
         let half = shift / 2;
-        let scaled = number * power(half) * power(shift - half);
-        scaled.clamp(-LIMIT, LIMIT).round_ties_even() + 0.0
+        (number * power(half) * power(shift - half)).clamp(-LIMIT, LIMIT)
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! One file a learner; each passes `untrain_core::conformance`.
 
+mod encode;
+mod encoded;
 mod forest;
 mod hyperparameters;
 mod members;
@@ -9,6 +11,7 @@ mod retrain;
 
 use untrain_core::{Artefact, Error, Result};
 
+pub use encode::Preprocessing;
 pub use forest::{
     Criterion, Forest, ForestArtefact, ForestFeature, ForestModel, ForestNode, MaxFeatures, Memory, NamedMaxFeatures, Params,
 };

@@ -91,6 +91,7 @@ impl Error {
             Self::Core(Core::Schema { reason }) if reason.contains("is the target") => {
                 Some("import the file again with --target COLUMN".to_owned())
             }
+            Self::Core(Core::Unfit { hint, .. }) => Some(hint.clone()),
             Self::Core(error) => error.nearest().map(did_you_mean),
             Self::Import(error) => error.hint(),
             Self::Select(error) => error.hint(),

@@ -1,0 +1,146 @@
+//! What a served model needs to turn tables into rows.
+
+use std::sync::Arc;
+
+use untrain_core::{Dataset, Error, Kind, Reader, Result, Seed, Values, Writer};
+
+use super::layout::{Input, Layout, Source, quantise, text};
+use super::params::Preprocessing;
+use super::scale::Scale;
+
+const PURPOSE_WORD: u64 = 0x776f_7264_0000_0000; // "word"
+
+/// Preprocessing with everything that it took from the retained set.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Encoder {
+    how: Preprocessing,
+    layout: Arc<Layout>,
+    scales: Vec<Scale>,
+    classes: Arc<Vec<String>>,
+}
+
+/// An encoder with the columns of a table.
+#[derive(Debug)]
+pub(crate) struct Bound<'a> {
+    encoder: &'a Encoder,
+    columns: Vec<Values<'a>>,
+}
+
+impl Encoder {
+    pub(super) fn new(how: Preprocessing, layout: Arc<Layout>, scales: Vec<Scale>, classes: Arc<Vec<String>>) -> Self {
+        Self { how, layout, scales, classes }
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The scales of the dense columns.
+    pub(crate) fn scales(&self) -> &[Scale] {
+        &self.scales
+    }
+
+    /// The classes, sorted; none for a learner that has no classes.
+    pub(crate) fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The columns that a table must have.
+    pub(crate) fn inputs(&self) -> Vec<(String, Kind)> {
+        self.layout.inputs.iter().map(|input| (input.name.clone(), input.kind)).collect()
+    }
+
+    /// Finds the columns of a table.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownColumn`], and [`Error::Schema`] for a column of another kind.
+    pub(crate) fn bind<'a>(&'a self, data: &'a Dataset) -> Result<Bound<'a>> {
+        let columns = self.layout.inputs.iter().map(|input| bind(data, input)).collect::<Result<_>>()?;
+        Ok(Bound { encoder: self, columns })
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer) {
+        let Self { how, layout, scales, classes } = self;
+        how.write(out);
+        layout.write(out);
+        scales.iter().for_each(|scale| scale.write(out));
+        out.varint(classes.len() as u64);
+        classes.iter().for_each(|class| out.text(class));
+    }
+
+    pub(crate) fn read(input: &mut Reader<'_>) -> Result<Self> {
+        let how = Preprocessing::read(input)?;
+        let layout = Layout::read(input)?;
+        let scales = (0..layout.n_dense).map(|_| Scale::read(input)).collect::<Result<_>>()?;
+        let classes = (0..input.count()?).map(|_| input.text().map(str::to_owned)).collect::<Result<_>>()?;
+        Ok(Self { how, layout: Arc::new(layout), scales, classes: Arc::new(classes) })
+    }
+}
+
+impl Bound<'_> {
+    /// The features of record `i`: `dense` becomes the scaled numbers, `sparse` the columns that are not 0, by column.
+    ///
+    /// A category that no retained record has is no column, and a number that is missing is the mean.
+    pub(crate) fn row(&self, i: usize, dense: &mut Vec<f64>, sparse: &mut Vec<(u32, f32)>) {
+        dense.clear();
+        sparse.clear();
+        let Encoder { how, layout, scales, .. } = self.encoder;
+        for (input, values) in layout.inputs.iter().zip(&self.columns) {
+            match &input.source {
+                Source::Number { column, indicator } => {
+                    let scale = &scales[*column as usize];
+                    let number = how.number(&input.name, values.number(i));
+                    dense.push(number.map_or_else(|| scale.feature(scale.mean), |x| scale.feature(quantise(scale.shift, x))));
+                    if let (None, Some(column)) = (number, indicator) {
+                        sparse.push((*column, 1.0));
+                    }
+                }
+                Source::Categories { first, names } => {
+                    if let Ok(at) = names.binary_search_by(|name| name.as_deref().cmp(&text(values, i))) {
+                        sparse.push((first + at as u32, 1.0));
+                    }
+                }
+                Source::Words { first, buckets } => {
+                    if let Some(text) = values.text(i) {
+                        words(&text, how.n_gram, *first, *buckets, sparse);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Counts the words of a text, and rows of up to `n_gram` words, hashed into `buckets` columns from `first`.
+///
+/// A word is what is alphanumeric between what is not, in lower case.
+pub(super) fn words(text: &str, n_gram: u32, first: u32, buckets: u32, sparse: &mut Vec<(u32, f32)>) {
+    let text = text.to_lowercase();
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let mut columns: Vec<u32> = Vec::with_capacity(words.len());
+    for n in 1..=n_gram as usize {
+        for row in words.windows(n) {
+            let hash = Seed(0).hash(PURPOSE_WORD, row.join(" ").as_bytes());
+            columns.push(first + ((u128::from(hash) * u128::from(buckets)) >> 64) as u32);
+        }
+    }
+    columns.sort_unstable();
+    sparse.extend(columns.chunk_by(|a, b| a == b).map(|equals| (equals[0], equals.len() as f32)));
+}
+
+fn bind<'a>(data: &'a Dataset, input: &Input) -> Result<Values<'a>> {
+    let place = data.schema().position(&input.name)?;
+    let values = data.values(place);
+    let is_text = matches!(values, Values::Texts(_));
+    let fits = match &input.source {
+        Source::Number { .. } => !is_text,
+        Source::Categories { .. } => is_text,
+        Source::Words { .. } => true,
+    };
+    if fits {
+        return Ok(values);
+    }
+    let found = data.schema().columns[place].kind.name();
+    let reason = format!("\"{}\" is {found}, and the model has learnt it as {}", input.name, input.kind.name());
+    Err(Error::Schema { reason })
+}

@@ -152,6 +152,11 @@ impl Recipe {
         (self.entry()?.make)(self)
     }
 
+    /// The recipe of a learner with hyperparameters as JSON has them.
+    pub(crate) fn of(learner: &str, settings: Settings, seed: u64) -> Result<Self> {
+        Self::check(learner, settings, seed)
+    }
+
     /// The recipe of the base, for a learner that is made of another. Its seed differs: hashes of one would follow the other's.
     pub(crate) fn base(&self) -> Result<Option<Self>> {
         let Some(Value::String(base)) = self.params.get("base") else { return Ok(None) };

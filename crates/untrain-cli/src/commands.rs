@@ -9,6 +9,7 @@ mod forget;
 mod import;
 mod learn;
 mod list;
+mod plan;
 mod predict;
 mod show;
 mod train;
@@ -38,6 +39,7 @@ macro_rules! verbs {
 verbs! {
     Demo in demo,
     Import in import,
+    Plan in plan,
     Train in train,
     Predict in predict,
     Evaluate in evaluate,

@@ -35,6 +35,14 @@ impl Learner for AnyLearner {
     fn load(&self, state: &[u8], data: &Dataset) -> Result<AnyModel> {
         self.0.load(state, data)
     }
+
+    fn resume(&self, checkpoint: Option<&AnyModel>, slice: &Dataset, seen: &Dataset) -> Result<AnyModel> {
+        self.0.resume(checkpoint, slice, seen)
+    }
+
+    fn is_incremental(&self) -> bool {
+        self.0.is_incremental()
+    }
 }
 
 impl Forget<AnyModel> for AnyLearner {
@@ -84,6 +92,8 @@ impl fmt::Debug for AnyModel {
 trait Erased: fmt::Debug + Send + Sync {
     fn fit(&self, data: &Dataset) -> Result<AnyModel>;
     fn load(&self, state: &[u8], data: &Dataset) -> Result<AnyModel>;
+    fn resume(&self, checkpoint: Option<&AnyModel>, slice: &Dataset, seen: &Dataset) -> Result<AnyModel>;
+    fn is_incremental(&self) -> bool;
     fn forget(&self, model: &mut AnyModel, ids: &[String], retained: &Dataset) -> Result<Guarantee>;
     fn learn(&self, model: &mut AnyModel, ids: &[String], retained: &Dataset) -> Result<Guarantee>;
     fn is_native(&self) -> bool;
@@ -91,6 +101,7 @@ trait Erased: fmt::Debug + Send + Sync {
 
 trait ErasedModel: Model + Send + Sync {
     fn boxed(&self) -> Box<dyn ErasedModel>;
+    fn as_any(&self) -> &dyn Any;
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
@@ -103,6 +114,10 @@ impl Clone for Box<dyn ErasedModel> {
 impl<M: Model + Clone + Send + Sync + 'static> ErasedModel for M {
     fn boxed(&self) -> Box<dyn ErasedModel> {
         Box::new(self.clone())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
@@ -123,6 +138,15 @@ where
         Ok(AnyModel(Box::new(Learner::load(self, state, data)?)))
     }
 
+    fn resume(&self, checkpoint: Option<&AnyModel>, slice: &Dataset, seen: &Dataset) -> Result<AnyModel> {
+        let checkpoint = checkpoint.map(|model| model.0.as_any().downcast_ref().ok_or_else(other)).transpose()?;
+        Ok(AnyModel(Box::new(Learner::resume(self, checkpoint, slice, seen)?)))
+    }
+
+    fn is_incremental(&self) -> bool {
+        Learner::is_incremental(self)
+    }
+
     fn forget(&self, model: &mut AnyModel, ids: &[String], retained: &Dataset) -> Result<Guarantee> {
         Forget::forget(self, known(model)?, ids, retained)
     }
@@ -137,6 +161,9 @@ where
 }
 
 fn known<M: 'static>(model: &mut AnyModel) -> Result<&mut M> {
-    let other = || Error::Malformed { what: "model", reason: "another learner made it".to_owned() };
     model.0.as_any_mut().downcast_mut().ok_or_else(other)
+}
+
+fn other() -> Error {
+    Error::Malformed { what: "model", reason: "another learner made it".to_owned() }
 }

@@ -228,6 +228,14 @@ impl Dataset {
         Self::new(Schema::clone(&self.schema), ids.as_string::<i32>(), columns)
     }
 
+    /// The same records, every kind declared as it is: the kinds of a part are then those of the whole.
+    #[must_use]
+    pub fn with_kinds_declared(&self) -> Self {
+        let mut schema = Schema::clone(&self.schema);
+        schema.columns.iter_mut().for_each(|column| column.declared = true);
+        Self { schema: Arc::new(schema), ids: self.ids.clone(), columns: self.columns.clone() }
+    }
+
     /// The records that models learn from: those not held out.
     #[must_use]
     pub fn training(&self) -> Self {
@@ -367,6 +375,8 @@ mod tests {
         let rest = all.without(&["b".into()])?;
         assert_eq!(rest, dataset(&["a", "c"], &[Some("1"), Some("2.5")])?);
         assert_eq!(rest.schema().columns[0].kind, Kind::Numeric);
+        let part = all.with_kinds_declared().without(&["b".into()])?;
+        assert_eq!(part.schema().columns[0].kind, Kind::Categorical);
         assert_eq!(rest.values(0).number(1), Some(2.5));
         Ok(())
     }

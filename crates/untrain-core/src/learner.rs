@@ -24,6 +24,26 @@ pub trait Learner {
     ///
     /// [`crate::Error::Malformed`] if the bytes are not a state of this learner on these records.
     fn load(&self, state: &[u8], data: &Dataset) -> Result<Self::Model>;
+
+    /// Goes on with training: the model of the records `seen`, from a checkpoint that knew all of them but those of `slice`,
+    /// or from nothing. Sharding trains a model slice by slice with it, and replays the slices from one on.
+    ///
+    /// A learner without an incremental way trains anew on `seen`, whatever the checkpoint. One that has such a way says so by
+    /// [`Learner::is_incremental`]; its model may then depend on the order of slices, but on nothing else:
+    /// `resume(None, data, data)` is `fit(data)`, and the checkpoint's bytes decide what follows from it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Learner::fit`]; [`crate::Error::Malformed`] if another learner made the checkpoint.
+    fn resume(&self, checkpoint: Option<&Self::Model>, slice: &Dataset, seen: &Dataset) -> Result<Self::Model> {
+        let _ = (checkpoint, slice);
+        self.fit(seen)
+    }
+
+    /// Whether [`Learner::resume`] makes use of the checkpoint. Without it checkpoints would be pure cost, and none are kept.
+    fn is_incremental(&self) -> bool {
+        false
+    }
 }
 
 /// A trained model: a training state, from which a published artefact is derived.

@@ -8,6 +8,8 @@ mod forest;
 mod hyperparameters;
 mod members;
 mod retrain;
+mod sgd;
+mod sisa;
 
 use untrain_core::{Artefact, Error, Result};
 
@@ -17,11 +19,17 @@ pub use forest::{
 };
 pub use hyperparameters::Hyperparameters;
 pub use retrain::{Retrain, Retrained};
+pub use sgd::{Sgd, SgdArtefact, SgdModel, SgdParams};
+pub use sisa::{Aggregation, ShardBy, ShardSizes, Sisa, SisaArtefact, SisaModel, SisaParams};
 
 type Read = fn(&[u8]) -> Result<Box<dyn Artefact>>;
 
 /// The artefacts that can be read, by the eight bytes that they begin with.
-const ARTEFACTS: [(&[u8; 8], Read); 1] = [(forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?)))];
+const ARTEFACTS: [(&[u8; 8], Read); 3] = [
+    (forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?))),
+    (sgd::ARTEFACT, |bytes| Ok(Box::new(SgdArtefact::read(bytes)?))),
+    (sisa::ARTEFACT, |bytes| Ok(Box::new(SisaArtefact::read(bytes)?))),
+];
 
 /// Reads the canonical bytes of an artefact of any learner of this crate.
 ///

@@ -33,6 +33,15 @@ impl<L: Learner> Learner for Retrain<L> {
     fn load(&self, state: &[u8], data: &Dataset) -> Result<Self::Model> {
         Ok(Retrained { model: self.0.load(state, data)?, members: Members::of(data) })
     }
+
+    fn resume(&self, checkpoint: Option<&Self::Model>, slice: &Dataset, seen: &Dataset) -> Result<Self::Model> {
+        let model = self.0.resume(checkpoint.map(|checkpoint| &checkpoint.model), slice, seen)?;
+        Ok(Retrained { model, members: Members::of(seen) })
+    }
+
+    fn is_incremental(&self) -> bool {
+        self.0.is_incremental()
+    }
 }
 
 impl<L: Learner> Forget<Retrained<L::Model>> for Retrain<L> {

@@ -26,6 +26,7 @@ mod engine;
 mod error;
 mod evaluate;
 pub mod import;
+mod plan;
 mod recipe;
 mod records;
 mod report;
@@ -34,6 +35,7 @@ pub mod select;
 pub use engine::{Engine, ForgetOptions};
 pub use error::{Error, Result};
 pub use evaluate::Scores;
+pub use plan::{Plan, PlanEntry, PlanOptions, Revision};
 pub use recipe::{LEARNERS, LearnerEntry, Recipe};
 pub use report::{
     ColumnReport, DatasetLine, DatasetReport, Evaluation, Listing, ModelReport, PredictedTable, RequestReport, Verification, VersionReport,

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use untrain_core::{AnyLearner, Dataset, Error, Result, Seed, Task, nearest};
-use untrain_exact::{Forest, Hyperparameters, Params as ForestParams};
+use untrain_core::{AnyLearner, Dataset, Error, Result, Seed, Task, mix, nearest};
+use untrain_exact::{Forest, Hyperparameters, Params as ForestParams, Retrain, Sgd, SgdParams, Sisa, SisaParams};
 
 /// A learner that recipes may name.
 #[derive(Debug)]
@@ -22,13 +22,34 @@ pub struct LearnerEntry {
 const ANY_TASK: &[Task] = &[Task::Classification, Task::Regression];
 
 /// The learners that recipes may name; to add one is to add an entry.
-pub const LEARNERS: &[LearnerEntry] = &[LearnerEntry {
-    name: "forest",
-    about: "randomised trees",
-    tasks: ANY_TASK,
-    complete: complete::<ForestParams>,
-    make: |recipe| Ok(AnyLearner::new(Forest { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
-}];
+pub const LEARNERS: &[LearnerEntry] = &[
+    LearnerEntry {
+        name: "forest",
+        about: "randomised trees",
+        tasks: ANY_TASK,
+        complete: complete::<ForestParams>,
+        make: |recipe| Ok(AnyLearner::new(Forest { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
+    },
+    LearnerEntry {
+        name: "sgd",
+        about: "a linear model by stochastic gradient descent, which forgets by retraining; for \"sisa\" to shard and slice",
+        tasks: ANY_TASK,
+        complete: complete::<SgdParams>,
+        make: |recipe| Ok(AnyLearner::new(Retrain(Sgd { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) }))),
+    },
+    LearnerEntry {
+        name: "sisa",
+        about: "any learner, sharded: only the shards that knew a record retrain",
+        tasks: ANY_TASK,
+        complete: complete_sisa,
+        make: |recipe| Ok(AnyLearner::new(recipe.sisa()?)),
+    },
+];
+
+/// A recipe may name a base, that another base, and so on; the reader of artefacts goes as deep.
+const MAX_DEPTH: usize = 4;
+
+const PURPOSE_BASE: u64 = 0x6261_7365_0000_0000; // "base"
 
 /// Hyperparameters by name.
 type Settings = Map<String, Value>;
@@ -99,7 +120,7 @@ impl Recipe {
     ///
     /// [`Error::Schema`] if `data` has no target.
     pub fn resolve(&self, data: &Dataset) -> Result<Self> {
-        let task = match (self.entry()?.tasks, self.task) {
+        let task = match (self.tasks()?, self.task) {
             ([], task) => task,
             (_, Some(task)) => Some(task),
             ([only], None) => Some(*only),
@@ -131,6 +152,33 @@ impl Recipe {
         (self.entry()?.make)(self)
     }
 
+    /// The recipe of a learner with hyperparameters as JSON has them.
+    pub(crate) fn of(learner: &str, settings: Settings, seed: u64) -> Result<Self> {
+        Self::check(learner, settings, seed)
+    }
+
+    /// The recipe of the base, for a learner that is made of another. Its seed differs: hashes of one would follow the other's.
+    pub(crate) fn base(&self) -> Result<Option<Self>> {
+        let Some(Value::String(base)) = self.params.get("base") else { return Ok(None) };
+        let params = self.params.get("base_params").and_then(Value::as_object).cloned().unwrap_or_default();
+        Ok(Some(Self { learner: base.clone(), seed: mix(self.seed, PURPOSE_BASE), task: self.task, params }))
+    }
+
+    /// The learner of a recipe for "sisa".
+    pub(crate) fn sisa(&self) -> Result<Sisa> {
+        let reason = || Error::Malformed { what: "recipe", reason: "it names no base".to_owned() };
+        let base = self.base()?.ok_or_else(reason)?.learner()?;
+        Ok(Sisa { base, params: self.read()?, task: self.task()?, seed: Seed(self.seed) })
+    }
+
+    /// What the learner can predict: what its base can, if it has one.
+    fn tasks(&self) -> Result<&'static [Task]> {
+        match self.base()? {
+            Some(base) => base.tasks(),
+            None => Ok(self.entry()?.tasks),
+        }
+    }
+
     fn entry(&self) -> Result<&'static LearnerEntry> {
         LEARNERS.iter().find(|entry| entry.name == self.learner).ok_or_else(|| {
             let names: Vec<&str> = LEARNERS.iter().map(|entry| entry.name).collect();
@@ -147,13 +195,12 @@ impl Recipe {
             None => None,
         };
         let mut recipe = Self { learner: learner.to_owned(), seed, task, params: Map::new() };
-        let entry = recipe.entry()?;
+        recipe.params = (recipe.entry()?.complete)(settings)?;
         if let Some(task) = task
-            && !entry.tasks.contains(&task)
+            && !recipe.tasks()?.contains(&task)
         {
             return Err(refuse("task", format!("{learner} does not do {}", task.name())));
         }
-        recipe.params = (entry.complete)(settings)?;
         Ok(recipe)
     }
 
@@ -186,6 +233,39 @@ fn complete<P: Hyperparameters>(settings: Settings) -> Result<Settings> {
         }
     }
     serde_json::from_value::<P>(Value::Object(params.clone())).map_err(malformed)?.check()?;
+    Ok(params)
+}
+
+/// Completes the hyperparameters of "sisa", and those of its base, which may stand in a table or as `base_params.NAME`.
+fn complete_sisa(settings: Settings) -> Result<Settings> {
+    const OF_BASE: &str = "base_params";
+    let (mut own, mut of_base) = (Settings::new(), Settings::new());
+    for (key, value) in settings {
+        match (key.strip_prefix(OF_BASE).and_then(|rest| rest.strip_prefix('.')), value) {
+            (Some(name), value) => _ = of_base.insert(name.to_owned(), value),
+            (None, Value::Object(table)) if key == OF_BASE => of_base.extend(table),
+            (None, value) => _ = own.insert(key, value),
+        }
+    }
+    let mut params = complete::<SisaParams>(own)?;
+    let base = Recipe { learner: params["base"].as_str().unwrap_or_default().to_owned(), seed: 0, task: None, params: Settings::new() };
+    let in_base = |error| match error {
+        Error::Parameter { name, reason, nearest } if name == "learner" => Error::Parameter { name: "base".to_owned(), reason, nearest },
+        Error::Parameter { name, reason, nearest } => Error::Parameter { name: format!("{OF_BASE}.{name}"), reason, nearest },
+        other => other,
+    };
+    // The base is looked up before its hyperparameters are, so that one that is misspelt is what the error names.
+    let complete = base.entry().map_err(in_base)?.complete;
+    params.insert(OF_BASE.to_owned(), Value::Object(complete(of_base).map_err(in_base)?));
+    let (mut depth, mut next) = (1, Recipe { learner: "sisa".to_owned(), params: params.clone(), ..base }.base()?);
+    while let Some(base) = next {
+        depth += usize::from(base.params.contains_key("base"));
+        next = base.base()?;
+    }
+    if depth > MAX_DEPTH {
+        let reason = format!("learners in learners go {depth} deep, and may go {MAX_DEPTH}");
+        return Err(Error::Parameter { name: "base".to_owned(), reason, nearest: None });
+    }
     Ok(params)
 }
 
@@ -226,5 +306,33 @@ mod tests {
         assert!(Recipe::from_toml("lerner = \"forest\"").is_err());
         assert!(Recipe::from_toml("learner = 3").is_err());
         assert!(Recipe::from_toml("learner = ").is_err());
+    }
+
+    #[test]
+    fn a_base_is_checked_as_a_learner_by_itself() -> Result<()> {
+        let set = |pairs: &[(&str, &str)]| {
+            let pairs: Vec<(String, String)> = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            Recipe::new("sisa", &pairs, None)
+        };
+        let recipe = set(&[("base_params.n_trees", "7")])?;
+        assert_eq!(recipe, set(&[("base_params", r#"{"n_trees": 7}"#)])?);
+        assert_eq!(recipe, Recipe::from_toml("learner = \"sisa\"\n[params.base_params]\nn_trees = 7\n")?);
+        assert_eq!((&recipe.params["base_params"]["n_trees"], &recipe.params["base_params"]["max_depth"]), (&7.into(), &20.into()));
+        let refused = |pairs: &[(&str, &str)]| match set(pairs) {
+            Err(Error::Parameter { name, nearest, .. }) => (name, nearest.unwrap_or_default()),
+            other => panic!("{pairs:?}: {other:?}"),
+        };
+        assert_eq!(refused(&[("base", "forrest")]), ("base".to_owned(), "forest".to_owned()));
+        assert_eq!(refused(&[("base_params.n_tree", "7")]), ("base_params.n_tree".to_owned(), "n_trees".to_owned()));
+        assert_eq!(refused(&[("base_params.n_trees", "0")]).0, "base_params.n_trees");
+        assert_eq!(refused(&[("base_params", "7")]).0, "base_params");
+        assert_eq!(refused(&[("n_shard", "7")]), ("n_shard".to_owned(), "n_shards".to_owned()));
+        let (mut deep, mut params) = (Vec::new(), String::from("{}"));
+        for _ in 0..5 {
+            deep.push(set(&[("base", "sisa"), ("base_params", &params)]).is_ok());
+            params = format!(r#"{{"base": "sisa", "base_params": {params}}}"#);
+        }
+        assert_eq!(deep, [true, true, true, false, false]);
+        Ok(())
     }
 }

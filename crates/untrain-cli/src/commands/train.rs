@@ -1,6 +1,6 @@
 //! `train`: a model from the records of a dataset.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use untrain::{LEARNERS, Recipe};
 
@@ -34,7 +34,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
-    let recipe = recipe(args)?;
+    let recipe = recipe(args.recipe.as_deref(), args.learner.as_deref(), &args.settings, args.seed)?;
     let mut engine = app.write()?;
     let report =
         app.words.working(&format!("training {}", args.model), || engine.train(&args.dataset, &args.model, &recipe, args.replace))?;
@@ -42,26 +42,33 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn learners() -> String {
+/// The help of `--learner`.
+pub(crate) fn learners() -> String {
     let names: Vec<&str> = LEARNERS.iter().map(|entry| entry.name).collect();
     format!("The learner: {}", names.join(", "))
 }
 
-fn recipe(args: &Args) -> anyhow::Result<Recipe> {
-    let Some(path) = &args.recipe else {
-        let learner = args.learner.as_deref().unwrap_or_default();
-        return Ok(Recipe::new(learner, &args.settings, args.seed).map_err(untrain::Error::from)?);
+/// The recipe of a file, or of a learner with settings.
+pub(crate) fn recipe(
+    file: Option<&Path>,
+    learner: Option<&str>,
+    settings: &[(String, String)],
+    seed: Option<u64>,
+) -> anyhow::Result<Recipe> {
+    let Some(path) = file else {
+        return Ok(Recipe::new(learner.unwrap_or_default(), settings, seed).map_err(untrain::Error::from)?);
     };
     let text = std::fs::read_to_string(path).map_err(|error| Usage::new(format!("cannot read {}: {error}", path.display())))?;
     let recipe = Recipe::from_toml(&text).map_err(untrain::Error::from);
     let mut recipe = recipe.map_err(|error| anyhow::Error::new(error).context(format!("{} is not a recipe", path.display())))?;
-    if let Some(seed) = args.seed {
+    if let Some(seed) = seed {
         recipe.seed = seed;
     }
     Ok(recipe)
 }
 
-fn setting(text: &str) -> Result<(String, String), String> {
+/// Parses `KEY=VALUE`.
+pub(crate) fn setting(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
         _ => Err("a setting is KEY=VALUE, as in n_trees=50".to_owned()),

@@ -5,6 +5,7 @@
 mod forest;
 mod hyperparameters;
 mod members;
+mod recommend;
 mod retrain;
 
 use untrain_core::{Artefact, Error, Result};
@@ -13,12 +14,18 @@ pub use forest::{
     Criterion, Forest, ForestArtefact, ForestFeature, ForestModel, ForestNode, MaxFeatures, Memory, NamedMaxFeatures, Params,
 };
 pub use hyperparameters::Hyperparameters;
+pub use recommend::{
+    Method as RecommendMethod, Recommend, RecommendArtefact, RecommendModel, RecommendParams, RecommendWeights, Similarity,
+};
 pub use retrain::{Retrain, Retrained};
 
 type Read = fn(&[u8]) -> Result<Box<dyn Artefact>>;
 
 /// The artefacts that can be read, by the eight bytes that they begin with.
-const ARTEFACTS: [(&[u8; 8], Read); 1] = [(forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?)))];
+const ARTEFACTS: &[(&[u8; 8], Read)] = &[
+    (forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?))),
+    (recommend::ARTEFACT, |bytes| Ok(Box::new(RecommendArtefact::read(bytes)?))),
+];
 
 /// Reads the canonical bytes of an artefact of any learner of this crate.
 ///

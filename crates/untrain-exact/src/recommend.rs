@@ -8,6 +8,7 @@
 //! zero count would give it away, is seen with [@schelter2020].
 
 mod artefact;
+mod ease;
 mod interactions;
 mod neighbours;
 mod params;
@@ -20,6 +21,7 @@ pub use params::{Method, RecommendParams, Similarity};
 
 use crate::Hyperparameters as _;
 use crate::members::Members;
+use ease::Ease;
 use interactions::{Changes, Interactions, Joining, Layout};
 use neighbours::Neighbours;
 
@@ -54,6 +56,7 @@ pub struct RecommendModel {
 /// How items are related.
 #[derive(Debug, Clone)]
 enum Relation {
+    Ease(Ease),
     Neighbours(Neighbours),
 }
 
@@ -155,6 +158,7 @@ impl RecommendModel {
     fn weights(&self) -> RecommendWeights {
         let items = &self.interactions.items;
         match &self.relation {
+            Relation::Ease(ease) => RecommendWeights::Ease { grid: self.learner.params.grid, columns: ease.weights() },
             Relation::Neighbours(neighbours) => {
                 let mut places = vec![0; items.n_codes()];
                 items.sorted().enumerate().for_each(|(place, (_, code))| places[code as usize] = place as u32);
@@ -184,15 +188,16 @@ impl RecommendModel {
 
 impl Relation {
     fn of(learner: &Recommend, interactions: &Interactions) -> Result<Self> {
-        Ok(Self::Neighbours(Neighbours::new(&learner.params, interactions)))
+        Ok(match learner.params.method {
+            Method::Ease => Self::Ease(Ease::new(&learner.params, learner.seed, interactions)?),
+            Method::Neighbours => Self::Neighbours(Neighbours::new(&learner.params, interactions)),
+        })
     }
 
     fn revise(&mut self, learner: &Recommend, interactions: &Interactions, changes: &Changes) -> Result<()> {
-        if changes.rescaled {
-            *self = Self::of(learner, interactions)?;
-            return Ok(());
-        }
         match self {
+            Self::Ease(ease) => ease.revise(interactions, changes)?,
+            Self::Neighbours(neighbours) if changes.rescaled => *neighbours = Neighbours::new(&learner.params, interactions),
             Self::Neighbours(neighbours) => neighbours.revise(&changes.users, &interactions.items),
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! The traits that a learner, its models and their artefacts implement.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::{Dataset, Digest, Guarantee, Kind, Predictions, Result};
 
 /// A learner: hyperparameters and a seed.
@@ -105,10 +107,28 @@ pub trait Forget<M> {
     }
 }
 
+/// Items by the subject that chose them.
+pub type Choices = BTreeMap<String, BTreeSet<String>>;
+
 /// What is served: a model without its records.
 pub trait Artefact: Send + Sync {
     /// The columns that a table must have to be predicted, by name.
     fn inputs(&self) -> Vec<(String, Kind)>;
+
+    /// Columns that are read too if the table has them.
+    fn optional_inputs(&self) -> Vec<(String, Kind)> {
+        Vec::new()
+    }
+
+    /// The items that each subject of `data` chose, for what predicts [`Predictions::Lists`]; `None` for all else.
+    ///
+    /// # Errors
+    ///
+    /// As [`Artefact::predict`].
+    fn choices(&self, data: &Dataset) -> Result<Option<Choices>> {
+        let _ = data;
+        Ok(None)
+    }
 
     /// Predicts every record of `data` in the order of `data`; columns are matched by name, others are ignored.
     ///
@@ -116,6 +136,11 @@ pub trait Artefact: Send + Sync {
     ///
     /// An input is not among the columns of `data`, or is of another kind.
     fn predict(&self, data: &Dataset) -> Result<Predictions>;
+
+    /// How long its lists may be, for what predicts [`Predictions::Lists`].
+    fn list_length(&self) -> Option<usize> {
+        None
+    }
 
     /// Everything that the artefact holds, as JSON.
     fn json(&self) -> String;

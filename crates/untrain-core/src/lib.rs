@@ -32,6 +32,6 @@ pub use error::{Error, Result, nearest};
 pub use fixed::FixedPoint;
 pub use guarantee::Guarantee;
 pub use hash::{Seed, mix, unit};
-pub use learner::{Artefact, Forget, Importance, Learner, Model};
+pub use learner::{Artefact, Choices, Forget, Importance, Learner, Model};
 pub use prediction::Predictions;
 pub use schema::{Column, Holdout, Kind, Role, Schema, Task};

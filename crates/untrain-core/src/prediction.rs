@@ -1,6 +1,6 @@
 //! What a model says about records.
 
-/// Predictions for `n` records, in the order in which they were asked for.
+/// Predictions for `n` records, in the order in which they were asked for, or for the subjects of these records.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Predictions {
     /// Class probabilities, shape `(n, classes.len())`, row by row; no classes if the model has seen no record.
@@ -14,14 +14,25 @@ pub enum Predictions {
     },
     /// Numbers, shape `(n,)`; `None` throughout if the model has seen no record.
     Numbers(Vec<Option<f64>>),
+    /// Ranked items, a list for each subject whose records were asked about; a subject's list is empty if the model knows
+    /// none of its items.
+    Lists {
+        /// The subjects, sorted.
+        subjects: Vec<String>,
+        /// For each subject items and their scores, the best first.
+        lists: Vec<Vec<(String, f64)>>,
+        /// How many records were passed over because the model does not know their item.
+        unknown: u64,
+    },
 }
 
 impl Predictions {
-    /// How many records were predicted.
+    /// How many records were predicted, or how many subjects.
     pub fn len(&self) -> usize {
         match self {
             Self::Classes { n, .. } => *n,
             Self::Numbers(values) => values.len(),
+            Self::Lists { subjects, .. } => subjects.len(),
         }
     }
 

@@ -7,6 +7,7 @@ mod encoded;
 mod forest;
 mod hyperparameters;
 mod members;
+mod recommend;
 mod retrain;
 mod sgd;
 mod sisa;
@@ -18,6 +19,9 @@ pub use forest::{
     Criterion, Forest, ForestArtefact, ForestFeature, ForestModel, ForestNode, MaxFeatures, Memory, NamedMaxFeatures, Params,
 };
 pub use hyperparameters::Hyperparameters;
+pub use recommend::{
+    Method as RecommendMethod, Recommend, RecommendArtefact, RecommendModel, RecommendParams, RecommendWeights, Similarity,
+};
 pub use retrain::{Retrain, Retrained};
 pub use sgd::{Sgd, SgdArtefact, SgdModel, SgdParams};
 pub use sisa::{Aggregation, ShardBy, ShardSizes, Sisa, SisaArtefact, SisaModel, SisaParams};
@@ -25,8 +29,9 @@ pub use sisa::{Aggregation, ShardBy, ShardSizes, Sisa, SisaArtefact, SisaModel, 
 type Read = fn(&[u8]) -> Result<Box<dyn Artefact>>;
 
 /// The artefacts that can be read, by the eight bytes that they begin with.
-const ARTEFACTS: [(&[u8; 8], Read); 3] = [
+const ARTEFACTS: &[(&[u8; 8], Read)] = &[
     (forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?))),
+    (recommend::ARTEFACT, |bytes| Ok(Box::new(RecommendArtefact::read(bytes)?))),
     (sgd::ARTEFACT, |bytes| Ok(Box::new(SgdArtefact::read(bytes)?))),
     (sisa::ARTEFACT, |bytes| Ok(Box::new(SisaArtefact::read(bytes)?))),
 ];

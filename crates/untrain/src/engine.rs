@@ -9,7 +9,8 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use untrain_core::{
-    AnyModel, Artefact, Column, Dataset, Digest, Error as CoreError, Forget as _, Guarantee, Kind, Learner as _, Model as _,
+    AnyModel, Artefact, Choices, Column, Dataset, Digest, Error as CoreError, Forget as _, Guarantee, Kind, Learner as _, Model as _,
+    Predictions, Role,
 };
 use untrain_ledger::{Access, Change, DatasetRow, Event, ModelRow, Name, NewRequest, Operation, Part, RequestRow, Store, Version};
 
@@ -205,11 +206,14 @@ impl Engine {
     ///
     /// An unknown model; [`Error::Import`] if the file lacks a feature or holds a value of another kind.
     pub fn predict(&self, model: &str, file: &Path) -> Result<PredictedTable> {
-        let (table, artefact) = self.table_for(model, file, &[])?;
+        let optional = |(name, kind): (String, Kind)| Column { name, kind, role: Role::Feature, declared: true };
+        let also: Vec<Column> = self.artefact(model)?.optional_inputs().into_iter().map(optional).collect();
+        let (table, artefact) = self.table_for(model, file, &also)?;
         Ok(PredictedTable { ids: table.ids, predictions: artefact.predict(&table.data)? })
     }
 
-    /// Evaluates a model on a file, or on the records held out.
+    /// Evaluates a model on a file, or on the records held out. A model that ranks items is given the training records of
+    /// each user, and looked at for the items of these records.
     ///
     /// # Errors
     ///
@@ -228,11 +232,16 @@ impl Engine {
             }
             (holdout, self.artefact(model)?, "holdout".to_owned())
         };
+        if let Some(truth) = artefact.choices(&data)? {
+            let training = self.read(row.dataset.as_str())?.data.training();
+            let evaluation = ranked(artefact.as_ref(), truth, &training)?;
+            return Ok(Evaluation { model: model.to_owned(), on, records: data.len() as u64, ..evaluation });
+        }
         let Some((place, _)) = data.schema().target() else {
             return Err(Error::NoTarget { target: target.map(|column| column.name).unwrap_or_default() });
         };
         let scores = Scores::of(&artefact.predict(&data)?, &data.values(place));
-        Ok(Evaluation { model: model.to_owned(), on, records: data.len() as u64, scores })
+        Ok(Evaluation { model: model.to_owned(), on, records: data.len() as u64, users: None, users_passed_over: None, scores })
     }
 
     /// The records of a dataset.
@@ -561,6 +570,24 @@ impl Engine {
             total_seconds: 0.0,
         })
     }
+}
+
+/// Scores the lists for the users of `truth`, whose histories are in `training`; what a user has there needs no finding.
+fn ranked(artefact: &dyn Artefact, mut truth: Choices, training: &Dataset) -> Result<Evaluation> {
+    let asked = truth.len();
+    for (user, had) in artefact.choices(training)?.unwrap_or_default() {
+        if let Some(chosen) = truth.get_mut(&user) {
+            chosen.retain(|item| !had.contains(item));
+        }
+    }
+    truth.retain(|_, chosen| !chosen.is_empty());
+    let Predictions::Lists { subjects, lists, .. } = artefact.predict(training)? else { return Ok(Evaluation::default()) };
+    let known = subjects.into_iter().zip(lists).filter(|(user, list)| !list.is_empty() && truth.contains_key(user));
+    let (subjects, lists): (Vec<String>, Vec<_>) = known.unzip();
+    let k = artefact.list_length().unwrap_or_default();
+    let (users, passed_over) = (subjects.len() as u64, (asked - subjects.len()) as u64);
+    let scores = Scores::of_lists(&subjects, &lists, &truth, k);
+    Ok(Evaluation { users: Some(users), users_passed_over: Some(passed_over), scores, ..Evaluation::default() })
 }
 
 fn dataset_name(loaded: &Loaded) -> String {

@@ -92,6 +92,12 @@ impl Error {
                 Some("import the file again with --target COLUMN".to_owned())
             }
             Self::Core(Core::Unfit { hint, .. }) => Some(hint.clone()),
+            Self::Core(Core::Schema { reason }) if reason.contains("is the subject") => {
+                Some("import the file again with --subject COLUMN".to_owned())
+            }
+            Self::Core(Core::TooMany { what: "items", .. }) => {
+                Some("method=neighbours has no such limit; or leave rare items out of the file".to_owned())
+            }
             Self::Core(error) => error.nearest().map(did_you_mean),
             Self::Import(error) => error.hint(),
             Self::Select(error) => error.hint(),

@@ -1,7 +1,9 @@
 //! How good predictions are.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
-use untrain_core::{Predictions, Values};
+use untrain_core::{Choices, Predictions, Values};
 
 /// Measures of predictions against targets; those that do not apply are absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -21,6 +23,13 @@ pub struct Scores {
     /// The share of the variance explained; absent if the targets do not vary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r2: Option<f64>,
+    /// Of recommendations, with k the length of lists: the mean over users of hits / min(k, held-out items).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recall_at_k: Option<f64>,
+    /// Of recommendations: the mean over users of Σ 1 / log2(rank + 1) over the hits, divided by what it would be if the
+    /// first min(k, held-out items) ranks were hits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ndcg_at_k: Option<f64>,
 }
 
 impl Scores {
@@ -49,8 +58,48 @@ impl Scores {
             Predictions::Classes { classes, .. } if classes.is_empty() => Self::default(),
             Predictions::Classes { classes, probabilities, n } => classification(predictions, classes, probabilities, *n, targets),
             Predictions::Numbers(values) => regression(values, targets),
+            // Lists are compared with what their subjects chose ([`Scores::of_lists`]), not with targets.
+            Predictions::Lists { .. } => Self::default(),
         }
     }
+
+    /// Scores ranked lists of at most `k` items against the items that their subjects chose; subjects without any are passed
+    /// over.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use untrain::Scores;
+    ///
+    /// let list = ["a", "b", "c"].map(|item| (item.to_owned(), 1.0)).to_vec();
+    /// let truth = [("ann".to_owned(), ["b", "z"].map(str::to_owned).into())].into();
+    /// let scores = Scores::of_lists(&["ann".to_owned()], &[list], &truth, 3);
+    /// assert_eq!(scores.recall_at_k, Some(0.5));
+    /// // The hit is second: 1 / log2(3), where both being first would give 1 + 1 / log2(3).
+    /// let gain = 1.0 / 3_f64.log2();
+    /// assert_eq!(scores.ndcg_at_k, Some(gain / (1.0 + gain)));
+    /// ```
+    pub fn of_lists(subjects: &[String], lists: &[Vec<(String, f64)>], truth: &Choices, k: usize) -> Self {
+        let scored: Vec<(f64, f64)> = subjects
+            .iter()
+            .zip(lists)
+            .filter_map(|(subject, list)| truth.get(subject).filter(|chosen| !chosen.is_empty()).map(|chosen| ranking(list, chosen, k)))
+            .collect();
+        if scored.is_empty() {
+            return Self::default();
+        }
+        let mean = |of: fn(&(f64, f64)) -> f64| Some(scored.iter().map(of).sum::<f64>() / scored.len() as f64);
+        Self { recall_at_k: mean(|scores| scores.0), ndcg_at_k: mean(|scores| scores.1), ..Self::default() }
+    }
+}
+
+/// Recall@k and nDCG@k of one list.
+fn ranking(list: &[(String, f64)], chosen: &BTreeSet<String>, k: usize) -> (f64, f64) {
+    let gain = |rank: usize| 1.0 / (rank as f64 + 2.0).log2();
+    let hits: Vec<usize> = list.iter().take(k).enumerate().filter(|(_, (item, _))| chosen.contains(item)).map(|(rank, _)| rank).collect();
+    let most = k.min(chosen.len());
+    let ideal: f64 = (0..most).map(gain).sum();
+    (hits.len() as f64 / most as f64, hits.iter().map(|rank| gain(*rank)).sum::<f64>() / ideal)
 }
 
 fn classification(predictions: &Predictions, classes: &[String], probabilities: &[f64], n: usize, targets: &Values<'_>) -> Scores {

@@ -40,5 +40,5 @@ pub use recipe::{LEARNERS, LearnerEntry, Recipe};
 pub use report::{
     ColumnReport, DatasetLine, DatasetReport, Evaluation, Listing, ModelReport, PredictedTable, RequestReport, Verification, VersionReport,
 };
-pub use untrain_core::{Artefact, Dataset, Digest, Guarantee, Holdout, Importance, Kind, Predictions, Role, Task, Values};
+pub use untrain_core::{Artefact, Choices, Dataset, Digest, Guarantee, Holdout, Importance, Kind, Predictions, Role, Task, Values};
 pub use untrain_ledger::Access;

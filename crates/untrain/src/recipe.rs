@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use untrain_core::{AnyLearner, Dataset, Error, Result, Seed, Task, mix, nearest};
-use untrain_exact::{Forest, Hyperparameters, Params as ForestParams, Retrain, Sgd, SgdParams, Sisa, SisaParams};
+use untrain_exact::Hyperparameters;
+use untrain_exact::{Forest, Params as ForestParams};
+use untrain_exact::{Recommend, RecommendParams};
+use untrain_exact::{Retrain, Sgd, SgdParams};
+use untrain_exact::{Sisa, SisaParams};
 
 /// A learner that recipes may name.
 #[derive(Debug)]
@@ -29,6 +33,13 @@ pub const LEARNERS: &[LearnerEntry] = &[
         tasks: ANY_TASK,
         complete: complete::<ForestParams>,
         make: |recipe| Ok(AnyLearner::new(Forest { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
+    },
+    LearnerEntry {
+        name: "recommend",
+        about: "items for users, by EASE or by neighbours",
+        tasks: &[],
+        complete: complete::<RecommendParams>,
+        make: |recipe| Ok(AnyLearner::new(Recommend { params: recipe.read()?, seed: Seed(recipe.seed) })),
     },
     LearnerEntry {
         name: "sgd",
@@ -255,7 +266,12 @@ fn complete_sisa(settings: Settings) -> Result<Settings> {
         other => other,
     };
     // The base is looked up before its hyperparameters are, so that one that is misspelt is what the error names.
-    let complete = base.entry().map_err(in_base)?.complete;
+    let entry = base.entry().map_err(in_base)?;
+    if entry.tasks.is_empty() {
+        let reason = format!("{} predicts no target, and there is no way to aggregate what its shards say", entry.name);
+        return Err(Error::Parameter { name: "base".to_owned(), reason, nearest: None });
+    }
+    let complete = entry.complete;
     params.insert(OF_BASE.to_owned(), Value::Object(complete(of_base).map_err(in_base)?));
     let (mut depth, mut next) = (1, Recipe { learner: "sisa".to_owned(), params: params.clone(), ..base }.base()?);
     while let Some(base) = next {

@@ -158,7 +158,7 @@ pub struct PredictedTable {
 }
 
 /// How good a model's predictions are.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Evaluation {
     /// The model.
     pub model: String,
@@ -166,6 +166,12 @@ pub struct Evaluation {
     pub on: String,
     /// How many records that was.
     pub records: u64,
+    /// Of recommendations: the users that were scored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub users: Option<u64>,
+    /// Of recommendations: the users of these records without an item left to find, or without a known item to start from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub users_passed_over: Option<u64>,
     /// The measures.
     #[serde(flatten)]
     pub scores: Scores,

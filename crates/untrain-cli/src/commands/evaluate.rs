@@ -27,9 +27,19 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
 }
 
 fn human(report: &Evaluation) -> String {
-    let Scores { accuracy, auc, log_loss, rmse, r2 } = report.scores;
-    let scores = [("accuracy", accuracy), ("auc", auc), ("log loss", log_loss), ("rmse", rmse), ("r2", r2)];
+    let Scores { accuracy, auc, log_loss, rmse, r2, recall_at_k, ndcg_at_k } = report.scores;
+    let scores = [
+        ("accuracy", accuracy),
+        ("auc", auc),
+        ("log loss", log_loss),
+        ("rmse", rmse),
+        ("r2", r2),
+        ("recall@k", recall_at_k),
+        ("ndcg@k", ndcg_at_k),
+    ];
     let scores = scores.into_iter().filter_map(|(name, score)| Some((name, format!("{:.4}", score?))));
     let head = [("model", report.model.clone()), ("on", format!("{}, {}", report.on, counted(report.records, "record")))];
-    facts(head.into_iter().chain(scores))
+    let passed_over = report.users_passed_over.unwrap_or_default();
+    let users = report.users.map(|users| ("users", format!("{}, {} passed over", counted(users, "user"), counted(passed_over, "user"))));
+    facts(head.into_iter().chain(users).chain(scores))
 }

@@ -13,7 +13,8 @@ use crate::table::counted;
 
 /// Predict the records of a file
 ///
-/// Writes CSV: the id (the row's number if the file has no id column), the prediction, and one column p_<class> a class.
+/// Writes CSV: the id (the row's number if the file has no id column), the prediction, and one column p_<class> a class. A
+/// recommender takes the file for what its users have, and writes the user, the rank, the item and the score.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The model
@@ -28,28 +29,39 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     let engine = app.read()?;
     let table = app.words.working(&format!("predicting {}", args.file.display()), || engine.predict(&args.model, &args.file))?;
-    let n = table.ids.len() as u64;
+    let n = table.predictions.len() as u64;
+    if let Predictions::Lists { unknown, .. } = &table.predictions
+        && *unknown > 0
+    {
+        app.words.warn(&format!("{} passed over, whose item the model does not know", counted(*unknown, "record")));
+    }
     if n > 0 && learnt_nobody(&table.predictions) {
         app.words.warn(&format!("the model \"{}\" has learnt from no record, so it predicts nothing", args.model));
     }
     let Some(out) = &args.out else {
         if app.json {
-            app.result(&json!({ "model": args.model, "records": n, "predictions": rows(&table) }), |_| String::new())?;
+            app.result(&json!({ "model": args.model, counts(&table): n, "predictions": rows(&table) }), |_| String::new())?;
         } else {
             app.screen.write(&csv(&table))?;
         }
         return Ok(Outcome::Done);
     };
     write_file(out, csv(&table).as_bytes())?;
-    let report = json!({ "model": args.model, "records": n, "out": out.display().to_string() });
+    let report = json!({ "model": args.model, counts(&table): n, "out": out.display().to_string() });
     app.result(&report, |_| format!("wrote {} to {}\n", counted(n, "prediction"), out.display()))?;
     Ok(Outcome::Done)
+}
+
+/// What there is one of for each prediction.
+fn counts(table: &PredictedTable) -> &'static str {
+    if matches!(table.predictions, Predictions::Lists { .. }) { "users" } else { "records" }
 }
 
 fn learnt_nobody(predictions: &Predictions) -> bool {
     match predictions {
         Predictions::Classes { classes, .. } => classes.is_empty(),
         Predictions::Numbers(values) => values.iter().all(Option::is_none),
+        Predictions::Lists { .. } => false,
     }
 }
 
@@ -58,6 +70,7 @@ fn prediction(predictions: &Predictions, i: usize) -> Value {
     match predictions {
         Predictions::Classes { classes, .. } => predictions.class(i).map_or(Value::Null, |class| classes[class].as_str().into()),
         Predictions::Numbers(values) => values[i].into(),
+        Predictions::Lists { .. } => Value::Null,
     }
 }
 
@@ -65,12 +78,36 @@ fn prediction(predictions: &Predictions, i: usize) -> Value {
 fn probabilities(predictions: &Predictions, i: usize) -> impl Iterator<Item = (&str, f64)> {
     let (classes, probabilities) = match predictions {
         Predictions::Classes { classes, probabilities, .. } => (classes.as_slice(), probabilities.as_slice()),
-        Predictions::Numbers(_) => (&[] as &[String], &[] as &[f64]),
+        Predictions::Numbers(_) | Predictions::Lists { .. } => (&[] as &[String], &[] as &[f64]),
     };
     classes.iter().enumerate().map(move |(c, class)| (class.as_str(), probabilities[i * classes.len() + c]))
 }
 
+/// Ranks count from 1.
+fn ranked(list: &[(String, f64)]) -> impl Iterator<Item = (usize, &str, f64)> {
+    list.iter().enumerate().map(|(place, (item, score))| (place + 1, item.as_str(), *score))
+}
+
+fn list_rows(subjects: &[String], lists: &[Vec<(String, f64)>]) -> Vec<Value> {
+    let item = |(rank, item, score): (usize, &str, f64)| json!({ "rank": rank, "item": item, "score": score });
+    let row = |(user, list): (&String, &Vec<_>)| json!({ "user": user, "items": ranked(list).map(item).collect::<Vec<_>>() });
+    subjects.iter().zip(lists).map(row).collect()
+}
+
+fn list_csv(subjects: &[String], lists: &[Vec<(String, f64)>]) -> String {
+    let mut text = String::from("user,rank,item,score\n");
+    for (user, list) in subjects.iter().zip(lists) {
+        for (rank, item, score) in ranked(list) {
+            let _ = writeln!(text, "{},{rank},{},{score}", field(user), field(item));
+        }
+    }
+    text
+}
+
 fn rows(table: &PredictedTable) -> Vec<Value> {
+    if let Predictions::Lists { subjects, lists, .. } = &table.predictions {
+        return list_rows(subjects, lists);
+    }
     let row = |(i, id): (usize, &String)| {
         let mut row = Map::new();
         row.insert("id".to_owned(), id.as_str().into());
@@ -82,6 +119,9 @@ fn rows(table: &PredictedTable) -> Vec<Value> {
 }
 
 fn csv(table: &PredictedTable) -> String {
+    if let Predictions::Lists { subjects, lists, .. } = &table.predictions {
+        return list_csv(subjects, lists);
+    }
     let mut text = String::from("id,prediction");
     if let Predictions::Classes { classes, .. } = &table.predictions {
         for class in classes {
@@ -129,6 +169,15 @@ mod tests {
         let predictions = Predictions::Classes { classes: Vec::new(), probabilities: Vec::new(), n: 1 };
         assert!(learnt_nobody(&predictions));
         assert_eq!(csv(&PredictedTable { ids: vec!["a".to_owned()], predictions }), "id,prediction\na,\n");
+    }
+
+    #[test]
+    fn a_list_has_a_line_for_each_rank() {
+        let lists = vec![vec![("x,y".to_owned(), 0.5), ("z".to_owned(), -1.0)], Vec::new()];
+        let predictions = Predictions::Lists { subjects: vec!["ann".to_owned(), "bob".to_owned()], lists, unknown: 0 };
+        let table = PredictedTable { ids: Vec::new(), predictions };
+        assert_eq!(csv(&table), "user,rank,item,score\nann,1,\"x,y\",0.5\nann,2,z,-1\n");
+        assert_eq!(rows(&table)[1], json!({ "user": "bob", "items": [] }));
     }
 
     #[test]

@@ -95,6 +95,8 @@ impl Table {
 /// Predictions over the union of the classes; a class that a model does not know has probability 0.
 fn spread(predictions: &Predictions, classes: &[&str]) -> Vec<f64> {
     match predictions {
+        // A base that predicts neither is refused when the recipe is made.
+        Predictions::Lists { .. } => Vec::new(),
         Predictions::Numbers(numbers) => numbers.iter().map(|x| x.unwrap_or_default()).collect(),
         Predictions::Classes { classes: own, probabilities, n } => {
             let mut spread = vec![0.0; n * classes.len()];

@@ -1,0 +1,183 @@
+//! Weights as multiples of the grid: the rounding of the true weight, or none where that is not proven.
+//!
+//! With `ε` a bound on the error of a column of `P̂` and `κ = ε / p̂_jj`, the weight `b = −p_ij / p_jj` is known up to
+//! `κ (1 + |b̂|) (1 + 2κ)` if `κ ≤ 1/4`.
+
+use rayon::prelude::*;
+
+use super::gram::{Gram, length};
+use super::inverse::{Inverse, spare};
+
+/// Adding and subtracting it rounds to an integer what is under 2^51.
+const TO_INTEGER: f64 = 6_755_399_441_055_744.0;
+/// The binary digits after the point of a multiple of the grid, where columns are solved more precisely.
+const FRACTION: u32 = 74;
+/// Boundaries are moved by multiples of `2^-34`, by less than 1/8.
+const OFFSET: u32 = 34;
+/// Weights that are larger are published as this.
+const LARGEST: i32 = i32::MAX;
+/// How often a column is solved more precisely before it is given up.
+const ATTEMPTS: usize = 6;
+
+/// The grid, and how far each boundary of it is moved.
+pub(super) struct Boundaries {
+    grid: u32,
+    slack: f64,
+    rows: Vec<u32>,
+    columns: Vec<u32>,
+    live: Vec<bool>,
+}
+
+/// A rounded column, and the places where the rounding is not proven.
+struct Rounded {
+    weights: Vec<i32>,
+    open: Vec<u32>,
+}
+
+impl Boundaries {
+    pub(super) fn new(n: usize, grid: u32, slack: f64) -> Self {
+        Self { grid, slack, rows: vec![0; n], columns: vec![0; n], live: vec![false; n] }
+    }
+
+    /// Adds an item with the hashes of its row and of its column.
+    pub(super) fn add(&mut self, code: u32, row: u32, column: u32) {
+        let place = code as usize;
+        (self.rows[place], self.columns[place], self.live[place]) = (row, column, true);
+    }
+
+    /// How far a weight is moved before it is rounded.
+    fn offset(&self, i: usize, j: usize) -> i32 {
+        self.rows[i].wrapping_add(self.columns[j]) as i32
+    }
+}
+
+/// Rounds all columns; `None` if some weight stays open, and also, if `cheaply`, if many columns had to be solved.
+pub(super) fn round(inverse: &Inverse, gram: &Gram<'_>, boundaries: &Boundaries, cheaply: bool) -> Option<Vec<Vec<i32>>> {
+    let n = gram.n();
+    let mut columns: Vec<Rounded> = (0..n).into_par_iter().map(|j| column(inverse, gram.alpha(), boundaries, j)).collect();
+    let open = columns.iter().filter(|column| !column.open.is_empty()).count();
+    if cheaply && boundaries.slack == 1.0 && open > 16 + n / 8 {
+        return None;
+    }
+    columns.par_iter_mut().enumerate().filter(|(_, column)| !column.open.is_empty()).try_for_each(|(j, column)| {
+        for (i, weight) in solve(inverse, gram, boundaries, j, &column.open)? {
+            column.weights[i as usize] = weight;
+        }
+        Some(())
+    })?;
+    Some(columns.into_iter().map(|column| column.weights).collect())
+}
+
+/// The bounds on the errors of a column's weights, for a bound on the error of its entries of the inverse: `a + b · |weight|`.
+fn error(epsilon: f64, diagonal: f64) -> Option<f64> {
+    let kappa = epsilon / diagonal;
+    (diagonal > 0.0 && kappa <= 0.25).then_some(kappa * (1.0 + 2.0 * kappa) * (1.0 + 1e-6))
+}
+
+fn column(inverse: &Inverse, alpha: f64, boundaries: &Boundaries, j: usize) -> Rounded {
+    let (row, n) = (&inverse.rows[j], inverse.rows.len());
+    if !boundaries.live[j] {
+        return Rounded { weights: vec![0; n], open: Vec::new() };
+    }
+    let others = |i: &u32| *i as usize != j && boundaries.live[*i as usize];
+    let diagonal = libm::scalbn(row[j] as f64, -inverse.digits);
+    let Some(kappa) = error(inverse.residuals[j] / alpha * boundaries.slack, diagonal) else {
+        return Rounded { weights: vec![0; n], open: (0..n as u32).filter(others).collect() };
+    };
+    let unit = libm::scalbn(1.0, boundaries.grid as i32);
+    let factor = -unit / row[j] as f64;
+    // Half a dozen roundings of floating point come on top.
+    let (fixed, relative) = (0.5 - unit * kappa - 8.0 * f64::EPSILON, kappa + 8.0 * f64::EPSILON);
+    let own = boundaries.columns[j];
+    let mut weights = Vec::with_capacity(n);
+    let mut doubts = 0_u32;
+    for (entry, hash) in row.iter().zip(&boundaries.rows) {
+        let (rounded, doubt) = nearest(*entry, factor, hash.wrapping_add(own), fixed, relative);
+        doubts += u32::from(doubt);
+        weights.push(rounded as i32);
+    }
+    weights[j] = 0;
+    let mut open = Vec::new();
+    if doubts > 0 {
+        let doubt = |i: &u32| nearest(row[*i as usize], factor, boundaries.rows[*i as usize].wrapping_add(own), fixed, relative).1;
+        open = (0..n as u32).filter(others).filter(doubt).collect();
+    }
+    Rounded { weights, open }
+}
+
+/// The nearest multiple, and whether it is in doubt.
+#[inline]
+fn nearest(entry: i64, factor: f64, offset: u32, fixed: f64, relative: f64) -> (f64, bool) {
+    const OFFSET_UNIT: f64 = 1.0 / (1_u64 << OFFSET) as f64;
+    let weight = entry as f64 * factor;
+    let moved = weight + f64::from(offset as i32) * OFFSET_UNIT;
+    let rounded = (moved + TO_INTEGER) - TO_INTEGER;
+    let sure = (moved - rounded).abs() + weight.abs() * relative < fixed && moved.abs() < 1e9;
+    (rounded, !sure)
+}
+
+/// Solves column `j` more precisely until the weights in `open` are proven; `None` if that does not come about.
+fn solve(inverse: &Inverse, gram: &Gram<'_>, boundaries: &Boundaries, j: usize, open: &[u32]) -> Option<Vec<(u32, i32)>> {
+    let extra = spare(gram, inverse);
+    let digits = inverse.digits + extra;
+    let mut p: Vec<[i128; 1]> = inverse.rows[j].iter().map(|entry| [i128::from(*entry) << extra]).collect();
+    let mut open: Vec<u32> = open.to_vec();
+    let mut proven = Vec::with_capacity(open.len());
+    for _ in 0..ATTEMPTS {
+        let mut residual = gram.times(&p);
+        residual.iter_mut().for_each(|[x]| *x = -*x);
+        residual[j][0] += 1_i128 << (gram.digits() + digits);
+        let epsilon = libm::scalbn(length(residual.iter().map(|[x]| *x)), -(gram.digits() + digits)) / gram.alpha();
+        if let Some(kappa) = error(epsilon, libm::scalbn(p[j][0] as f64, -digits)) {
+            open.retain(|i| match decide(p[*i as usize][0], p[j][0], kappa, boundaries, (*i as usize, j)) {
+                Some(weight) => {
+                    proven.push((*i, weight));
+                    false
+                }
+                None => true,
+            });
+        }
+        if open.is_empty() {
+            return Some(proven);
+        }
+        let residual: Vec<f64> = residual.iter().map(|[x]| libm::scalbn(*x as f64, -(gram.digits() + digits))).collect();
+        for (p, row) in p.iter_mut().zip(&inverse.rows) {
+            let correction: f64 = row.iter().zip(&residual).map(|(entry, residual)| *entry as f64 * residual).sum();
+            p[0] += libm::scalbn(correction, extra) as i128;
+        }
+    }
+    None
+}
+
+/// The rounding of `−entry / diagonal`, if it is the same for all weights within the bound.
+fn decide(entry: i128, diagonal: i128, kappa: f64, boundaries: &Boundaries, (i, j): (usize, usize)) -> Option<i32> {
+    const HALF: i128 = 1 << (FRACTION - 1);
+    // With at most a quarter of it in doubt, a weight of 2^32 is far beyond the largest that is published.
+    let diagonal = u128::try_from(diagonal).ok().filter(|diagonal| *diagonal > 0 && diagonal >> 126 == 0)?;
+    if entry.unsigned_abs() / diagonal >= 1 << 32 {
+        return Some(if entry > 0 { -LARGEST } else { LARGEST });
+    }
+    let weight = quotient(entry.unsigned_abs(), diagonal, boundaries.grid + FRACTION);
+    let weight = if entry > 0 { -weight } else { weight };
+    let moved = weight + (i128::from(boundaries.offset(i, j)) << (FRACTION - OFFSET));
+    let unit = libm::scalbn(1.0, (boundaries.grid + FRACTION) as i32);
+    let bound = (kappa * (unit + weight.abs() as f64) * (1.0 + 1e-6)) as i128 + 2;
+    let nearest = |moved: i128| (moved + HALF) >> FRACTION;
+    let (low, high) = (nearest(moved - bound), nearest(moved + bound));
+    let kept = |weight: i128| weight.clamp(-i128::from(LARGEST), i128::from(LARGEST)) as i32;
+    (kept(low) == kept(high)).then_some(kept(low))
+}
+
+/// `⌊2^digits · a / b⌋`, digit by digit.
+fn quotient(a: u128, b: u128, digits: u32) -> i128 {
+    let (mut quotient, mut rest) = (a / b, a % b);
+    for _ in 0..digits {
+        rest <<= 1;
+        quotient <<= 1;
+        if rest >= b {
+            rest -= b;
+            quotient |= 1;
+        }
+    }
+    quotient as i128
+}

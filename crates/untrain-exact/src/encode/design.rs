@@ -304,7 +304,8 @@ impl Design {
         }
         match &mut self.targets {
             Targets::Classes { counts, .. } => counts[self.y[row] as usize] += 1,
-            Targets::Numbers(_) | Targets::Nothing => {}
+            Targets::Numbers(fixed) => fixed.take(self.y[row]),
+            Targets::Nothing => {}
         }
     }
 
@@ -346,6 +347,14 @@ impl Design {
                 moved || fixed.shift() != before
             }
             Targets::Nothing => moved,
+        }
+    }
+
+    /// The binary digits of the fixed point of the targets, if they are numbers.
+    pub(crate) fn target_shift(&self) -> Option<i32> {
+        match &self.targets {
+            Targets::Numbers(fixed) => Some(fixed.shift()),
+            Targets::Classes { .. } | Targets::Nothing => None,
         }
     }
 

@@ -2,12 +2,16 @@
 //!
 //! One file a learner; each passes `untrain_core::conformance`.
 
+mod cholesky;
 mod encode;
 mod encoded;
 mod forest;
 mod hyperparameters;
+mod linear;
 mod members;
+mod moments;
 mod retrain;
+mod ridge;
 
 use untrain_core::{Artefact, Error, Result};
 
@@ -16,12 +20,17 @@ pub use forest::{
     Criterion, Forest, ForestArtefact, ForestFeature, ForestModel, ForestNode, MaxFeatures, Memory, NamedMaxFeatures, Params,
 };
 pub use hyperparameters::Hyperparameters;
+pub use linear::LinearArtefact;
 pub use retrain::{Retrain, Retrained};
+pub use ridge::{Ridge, RidgeParams};
 
 type Read = fn(&[u8]) -> Result<Box<dyn Artefact>>;
 
 /// The artefacts that can be read, by the eight bytes that they begin with.
-const ARTEFACTS: [(&[u8; 8], Read); 1] = [(forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?)))];
+const ARTEFACTS: &[(&[u8; 8], Read)] = &[
+    (forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?))),
+    (linear::RIDGE, |bytes| Ok(Box::new(LinearArtefact::read(bytes)?))),
+];
 
 /// Reads the canonical bytes of an artefact of any learner of this crate.
 ///

@@ -1,5 +1,11 @@
 //! The Cholesky factor of a symmetric matrix, by operations in one fixed order: no fused ones, no library's.
 
+/// A column of which other columns explain all but this share of the variance counts as their combination where nothing is added
+/// to the diagonal. Twenty binary digits of a number leave about so much of a sum of columns unexplained.
+pub(crate) const COLLINEAR: f64 = 1.0 / (1_u64 << 32) as f64;
+/// Where something is added to the diagonal, no more of a column than this share is known in `f64`.
+pub(crate) const UNKNOWN: f64 = 1.0 / (1_u64 << 44) as f64;
+
 /// An upper triangular `r` with `rᵀ·r` the matrix, in a square of `d` rows.
 #[derive(Debug, Clone)]
 pub(crate) struct Cholesky {
@@ -52,9 +58,9 @@ impl Cholesky {
         (0..self.d).map(|i| self.r[i * self.d + i])
     }
 
-    /// The rows of the triangle, each from the diagonal.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = &[f64]> {
-        (0..self.d).map(|i| &self.r[i * self.d + i..(i + 1) * self.d])
+    /// The upper triangle, row by row.
+    pub(crate) fn into_triangle(self) -> Vec<f64> {
+        (0..self.d).flat_map(|i| &self.r[i * self.d + i..(i + 1) * self.d]).copied().collect()
     }
 
     /// Makes `x` the solution for the right-hand side `x`.

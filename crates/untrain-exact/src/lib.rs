@@ -3,13 +3,17 @@
 //! One file a learner; each passes `untrain_core::conformance`.
 
 mod cholesky;
+mod eigen;
 mod encode;
 mod encoded;
 mod forest;
 mod hyperparameters;
+mod lda;
 mod linear;
 mod members;
 mod moments;
+mod pca;
+mod qda;
 mod retrain;
 mod ridge;
 
@@ -20,7 +24,10 @@ pub use forest::{
     Criterion, Forest, ForestArtefact, ForestFeature, ForestModel, ForestNode, MaxFeatures, Memory, NamedMaxFeatures, Params,
 };
 pub use hyperparameters::Hyperparameters;
+pub use lda::{Lda, LdaParams};
 pub use linear::LinearArtefact;
+pub use pca::{Pca, PcaArtefact, PcaParams};
+pub use qda::{Qda, QdaArtefact, QdaParams};
 pub use retrain::{Retrain, Retrained};
 pub use ridge::{Ridge, RidgeParams};
 
@@ -30,6 +37,9 @@ type Read = fn(&[u8]) -> Result<Box<dyn Artefact>>;
 const ARTEFACTS: &[(&[u8; 8], Read)] = &[
     (forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?))),
     (linear::RIDGE, |bytes| Ok(Box::new(LinearArtefact::read(bytes)?))),
+    (linear::DISCRIMINANT, |bytes| Ok(Box::new(LinearArtefact::read(bytes)?))),
+    (pca::MAGIC, |bytes| Ok(Box::new(PcaArtefact::read(bytes)?))),
+    (qda::MAGIC, |bytes| Ok(Box::new(QdaArtefact::read(bytes)?))),
 ];
 
 /// Reads the canonical bytes of an artefact of any learner of this crate.

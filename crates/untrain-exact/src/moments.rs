@@ -188,6 +188,13 @@ impl Moments {
         terms
     }
 
+    /// An entry of [`Moments::total`].
+    pub(crate) fn total_at(&self, a: &Term, b: &Term) -> f64 {
+        let n = i128::from(self.n());
+        let entry = |a, b| (n * self.gram.at(a, b) - self.sum(a) * self.sum(b), 0.0);
+        if a.missing.is_none() && b.missing.is_none() { difference(entry(a.at, b.at)) } else { imputed(a, b, &entry) }
+    }
+
     /// `n` times the sum of products of what is left without the mean: `n·Σ(x−x̄)(y−ȳ)`.
     pub(crate) fn total(&self, terms: &[Term]) -> Scatter {
         let n = i128::from(self.n());

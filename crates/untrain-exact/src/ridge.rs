@@ -6,18 +6,13 @@ use serde::{Deserialize, Serialize};
 use untrain_core::{Reader, Result, Task, Writer};
 
 use crate::Hyperparameters;
-use crate::cholesky::{Cholesky, Dependent};
+use crate::cholesky::{COLLINEAR, Cholesky, Dependent, UNKNOWN};
 use crate::encode::{Design, Preprocessing, Wanted};
 use crate::encoded::{Method, encoded_learner, unfit};
 use crate::hyperparameters::refuse;
 use crate::linear::{LinearArtefact, Link, bounded, outputs};
 use crate::moments::{Moments, Term};
 
-/// Without a penalty, a column of which other columns explain all but this share of the variance counts as their combination.
-/// Twenty binary digits of a number leave about so much of a sum of columns unexplained.
-const COLLINEAR: f64 = 1.0 / (1_u64 << 32) as f64;
-/// With a penalty, a column of which all but this share is explained gets no weight: no more of it is known in `f64`.
-const UNKNOWN: f64 = 1.0 / (1_u64 << 44) as f64;
 /// A penalty so large leaves a weight no digit.
 const MOST: f64 = 1e200;
 
@@ -182,8 +177,7 @@ impl System {
         let n = moments.n() as f64;
         let mut values = moments.total(&terms).values;
         let shift = design.target_shift();
-        let mut places: Vec<(f64, f64)> = design.scales().iter().map(|scale| (scale.centre, scale.step)).collect();
-        places.resize(p, (0.0, 1.0));
+        let mut places = design.places();
         // A class is 1 and its absence −1; a number keeps its digits until the end.
         places.resize(terms.len(), if shift.is_some() { (0.0, 1.0) } else { (0.5, 0.5) });
         let offsets: Vec<f64> = terms.iter().zip(&places).map(|(term, (centre, _))| moments.total_of(term) - n * centre).collect();

@@ -1,13 +1,13 @@
 //! Ridge passes the conformance suite, and gives scikit-learn's numbers.
 
-use std::collections::BTreeMap;
+mod small;
+
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use proptest::prelude::*;
-use untrain_core::{
-    Artefact as _, Column, Dataset, Error, Forget as _, Kind, Learner as _, Model as _, Predictions, Role, Schema, Task, conformance,
-};
+use small::{C, X, known, preprocessing, table};
+use untrain_core::{Artefact as _, Error, Forget as _, Kind, Learner as _, Model as _, Predictions, Task, conformance};
 use untrain_exact::{LinearArtefact, Preprocessing, Ridge, RidgeParams};
 
 fn params() -> impl Strategy<Value = RidgeParams> {
@@ -16,26 +16,6 @@ fn params() -> impl Strategy<Value = RidgeParams> {
         alpha,
         fit_intercept,
         preprocessing,
-    })
-}
-
-fn preprocessing() -> impl Strategy<Value = Preprocessing> {
-    (any::<bool>(), any::<(bool, bool, bool, bool)>()).prop_map(|(standardize, (fill, log, clip, text))| {
-        let mut how = Preprocessing { standardize, ..Preprocessing::default() };
-        let name = || "x0".to_owned();
-        if fill {
-            how.fill = BTreeMap::from([(name(), 2.5)]);
-        }
-        if log {
-            how.log.push(name());
-        }
-        if clip {
-            how.clip = BTreeMap::from([(name(), (-1.0, 3.0))]);
-        }
-        if text {
-            how.text = BTreeMap::from([(name(), 7)]);
-        }
-        how
     })
 }
 
@@ -63,7 +43,7 @@ proptest! {
             Predictions::Classes { probabilities, classes, .. } => prop_assert!(
                 probabilities.chunks(classes.len()).all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-9)
             ),
-            _ => prop_assert!(false, "ridge predicts numbers or classes"),
+            Predictions::Vectors { .. } => prop_assert!(false, "ridge predicts numbers or classes"),
         }
         prop_assert_eq!(artefact.predict(&case.universe), Ok(predictions));
         for end in 0..one.artefact().len().min(200) {
@@ -71,23 +51,6 @@ proptest! {
         }
     }
 }
-
-fn table(x: &[[f64; 2]], c: &[&str], y: ArrayRef, kind: Kind) -> Result<Dataset, Error> {
-    let column = |name: &str, kind, role| Column { name: name.into(), kind, role, declared: true };
-    let columns = vec![
-        column("a", Kind::Numeric, Role::Feature),
-        column("b", Kind::Numeric, Role::Feature),
-        column("c", Kind::Categorical, Role::Feature),
-        column("y", kind, Role::Target),
-    ];
-    let ids = StringArray::from_iter_values((0..x.len()).map(|i| format!("{i:03}")));
-    let number = |at: usize| Arc::new(Float64Array::from_iter(x.iter().map(|x| (!x[at].is_nan()).then_some(x[at])))) as ArrayRef;
-    let arrays = vec![number(0), number(1), Arc::new(StringArray::from(c.to_vec())) as ArrayRef, y];
-    Dataset::new(Schema { id: Some("id".into()), columns, holdout: None }, &ids, arrays)
-}
-
-const X: [[f64; 2]; 8] = [[1.0, 20.0], [2.0, 10.0], [3.0, 35.0], [4.0, 5.0], [f64::NAN, 15.0], [6.0, 50.0], [7.5, -10.0], [8.0, 0.0]];
-const C: [&str; 8] = ["u", "v", "u", "w", "v", "u", "w", "v"];
 
 const EXPECTED: [(bool, f64, bool, [f64; 8]); 3] = [
     (true, 1.0, true, [1.765226, 2.479463, 4.088657, 3.311501, 5.366363, 7.218699, 5.424433, 6.845659]),
@@ -99,16 +62,6 @@ const CLASSES: [f64; 24] = [
     0.894914, 0.021382, 0.973792, 0.026208, 0.000000, 0.000000, 0.152124, 0.847876, 0.000000, 0.811955, 0.188045,
 ];
 const LATE: [f64; 8] = [0.000000, 0.098377, 0.274701, 0.269194, 0.764039, 0.815395, 0.809543, 1.000000];
-
-fn known(predictions: &Predictions, expected: &[f64]) {
-    let values: Vec<f64> = match predictions {
-        Predictions::Numbers(values) => values.iter().flatten().copied().collect(),
-        Predictions::Classes { probabilities, .. } => probabilities.clone(),
-        _ => Vec::new(),
-    };
-    assert_eq!(values.len(), expected.len());
-    assert!(values.iter().zip(expected).all(|(a, b)| (a - b).abs() < 2e-5), "{values:?} is not {expected:?}");
-}
 
 /// ```python
 /// import numpy as np

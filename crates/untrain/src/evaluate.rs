@@ -49,6 +49,8 @@ impl Scores {
             Predictions::Classes { classes, .. } if classes.is_empty() => Self::default(),
             Predictions::Classes { classes, probabilities, n } => classification(predictions, classes, probabilities, *n, targets),
             Predictions::Numbers(values) => regression(values, targets),
+            // What is transformed has no truth beside it; the engine refuses before it comes to this.
+            Predictions::Vectors { .. } => Self::default(),
         }
     }
 }

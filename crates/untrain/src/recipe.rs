@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use untrain_core::{AnyLearner, Dataset, Error, Result, Seed, Task, nearest};
-use untrain_exact::{Forest, Hyperparameters, Params as ForestParams, Ridge, RidgeParams};
+use untrain_exact::{Forest, Hyperparameters, Lda, LdaParams, Params as ForestParams, Pca, PcaParams, Qda, QdaParams, Ridge, RidgeParams};
 
 /// A learner that recipes may name.
 #[derive(Debug)]
@@ -36,6 +36,27 @@ pub const LEARNERS: &[LearnerEntry] = &[
         tasks: ANY_TASK,
         complete: complete::<RidgeParams>,
         make: |recipe| Ok(AnyLearner::new(Ridge { params: recipe.read()?, task: recipe.task()? })),
+    },
+    LearnerEntry {
+        name: "lda",
+        about: "linear discriminant analysis",
+        tasks: &[Task::Classification],
+        complete: complete::<LdaParams>,
+        make: |recipe| Ok(AnyLearner::new(Lda { params: recipe.read()? })),
+    },
+    LearnerEntry {
+        name: "qda",
+        about: "quadratic discriminant analysis",
+        tasks: &[Task::Classification],
+        complete: complete::<QdaParams>,
+        make: |recipe| Ok(AnyLearner::new(Qda { params: recipe.read()? })),
+    },
+    LearnerEntry {
+        name: "pca",
+        about: "principal components: transforms, and needs no target",
+        tasks: &[],
+        complete: complete::<PcaParams>,
+        make: |recipe| Ok(AnyLearner::new(Pca { params: recipe.read()? })),
     },
 ];
 

@@ -118,6 +118,13 @@ impl Design {
         self.counts.iter().filter_map(|count| count.scale(self.how.standardize)).collect()
     }
 
+    /// The centre and the step of every column.
+    pub(crate) fn places(&self) -> Vec<(f64, f64)> {
+        let mut places: Vec<(f64, f64)> = self.scales().iter().map(|scale| (scale.centre, scale.step)).collect();
+        places.resize(self.layout.n_columns, (0.0, 1.0));
+        places
+    }
+
     /// What turns tables into rows for prediction.
     pub(crate) fn encoder(&self) -> Encoder {
         let classes = match &self.targets {

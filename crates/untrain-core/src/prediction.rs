@@ -24,13 +24,22 @@ pub enum Predictions {
         /// How many records were passed over because the model does not know their item.
         unknown: u64,
     },
+    /// What records are transformed into, shape `(n, names.len())`, row by row; no names if the model has seen no record.
+    Vectors {
+        /// The names of the components.
+        names: Vec<String>,
+        /// The components.
+        values: Vec<f64>,
+        /// `n`, which the lengths do not tell when there is no component.
+        n: usize,
+    },
 }
 
 impl Predictions {
     /// How many records were predicted, or how many subjects.
     pub fn len(&self) -> usize {
         match self {
-            Self::Classes { n, .. } => *n,
+            Self::Classes { n, .. } | Self::Vectors { n, .. } => *n,
             Self::Numbers(values) => values.len(),
             Self::Lists { subjects, .. } => subjects.len(),
         }

@@ -51,6 +51,7 @@ pub(crate) trait Method: Clone + Debug + Send + Sync + 'static {
 }
 
 /// A trained model of a learner over encoded rows.
+#[expect(private_bounds, reason = "which learners there are is this crate's affair")]
 #[derive(Debug, Clone)]
 pub struct Encoded<M: Method> {
     learner: M,
@@ -59,6 +60,7 @@ pub struct Encoded<M: Method> {
     served: M::Served,
 }
 
+#[expect(private_bounds, reason = "which learners there are is this crate's affair")]
 impl<M: Method> Encoded<M> {
     pub(crate) fn fit(learner: &M, data: &Dataset) -> Result<Self> {
         learner.check()?;

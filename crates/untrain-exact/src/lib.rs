@@ -2,13 +2,21 @@
 //!
 //! One file a learner; each passes `untrain_core::conformance`.
 
+mod cholesky;
+mod eigen;
 mod encode;
 mod encoded;
 mod forest;
 mod hyperparameters;
+mod lda;
+mod linear;
 mod members;
+mod moments;
+mod pca;
+mod qda;
 mod recommend;
 mod retrain;
+mod ridge;
 mod sgd;
 mod sisa;
 
@@ -19,10 +27,15 @@ pub use forest::{
     Criterion, Forest, ForestArtefact, ForestFeature, ForestModel, ForestNode, MaxFeatures, Memory, NamedMaxFeatures, Params,
 };
 pub use hyperparameters::Hyperparameters;
+pub use lda::{Lda, LdaParams};
+pub use linear::LinearArtefact;
+pub use pca::{Pca, PcaArtefact, PcaParams};
+pub use qda::{Qda, QdaArtefact, QdaParams};
 pub use recommend::{
     Method as RecommendMethod, Recommend, RecommendArtefact, RecommendModel, RecommendParams, RecommendWeights, Similarity,
 };
 pub use retrain::{Retrain, Retrained};
+pub use ridge::{Ridge, RidgeParams};
 pub use sgd::{Sgd, SgdArtefact, SgdModel, SgdParams};
 pub use sisa::{Aggregation, ShardBy, ShardSizes, Sisa, SisaArtefact, SisaModel, SisaParams};
 
@@ -31,6 +44,10 @@ type Read = fn(&[u8]) -> Result<Box<dyn Artefact>>;
 /// The artefacts that can be read, by the eight bytes that they begin with.
 const ARTEFACTS: &[(&[u8; 8], Read)] = &[
     (forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?))),
+    (linear::DISCRIMINANT, |bytes| Ok(Box::new(LinearArtefact::read(bytes)?))),
+    (linear::RIDGE, |bytes| Ok(Box::new(LinearArtefact::read(bytes)?))),
+    (pca::MAGIC, |bytes| Ok(Box::new(PcaArtefact::read(bytes)?))),
+    (qda::MAGIC, |bytes| Ok(Box::new(QdaArtefact::read(bytes)?))),
     (recommend::ARTEFACT, |bytes| Ok(Box::new(RecommendArtefact::read(bytes)?))),
     (sgd::ARTEFACT, |bytes| Ok(Box::new(SgdArtefact::read(bytes)?))),
     (sisa::ARTEFACT, |bytes| Ok(Box::new(SisaArtefact::read(bytes)?))),

@@ -217,7 +217,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::NoHoldout`]; [`Error::NoTarget`] if the file has no target; else as [`Engine::predict`].
+    /// [`Error::NoHoldout`]; [`Error::NoTarget`] if the file has no target; [`Error::NotScored`] for a model that
+    /// transforms records; else as [`Engine::predict`].
     pub fn evaluate(&self, model: &str, file: Option<&Path>) -> Result<Evaluation> {
         let row = self.store.model(model)?;
         let metadata: Metadata = from_json(model, &self.store.dataset(row.dataset.as_str())?.schema)?;
@@ -237,10 +238,14 @@ impl Engine {
             let evaluation = ranked(artefact.as_ref(), truth, &training)?;
             return Ok(Evaluation { model: model.to_owned(), on, records: data.len() as u64, ..evaluation });
         }
+        let predictions = artefact.predict(&data)?;
+        if matches!(predictions, untrain_core::Predictions::Vectors { .. }) {
+            return Err(Error::NotScored { model: model.to_owned() });
+        }
         let Some((place, _)) = data.schema().target() else {
             return Err(Error::NoTarget { target: target.map(|column| column.name).unwrap_or_default() });
         };
-        let scores = Scores::of(&artefact.predict(&data)?, &data.values(place));
+        let scores = Scores::of(&predictions, &data.values(place));
         Ok(Evaluation { model: model.to_owned(), on, records: data.len() as u64, users: None, users_passed_over: None, scores })
     }
 

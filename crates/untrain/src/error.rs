@@ -55,6 +55,12 @@ pub enum Error {
         /// The target.
         target: String,
     },
+    /// An evaluation of a model that transforms records.
+    #[error("the model \"{model}\" transforms records, so that no column tells the truth about them")]
+    NotScored {
+        /// The model.
+        model: String,
+    },
     /// A request to forget that would leave models that know the records.
     #[error("the records would stay in {}", .left.join(", "))]
     ModelsLeft {
@@ -73,6 +79,7 @@ impl Error {
             | Self::Select(_)
             | Self::NoHoldout { .. }
             | Self::NoTarget { .. }
+            | Self::NotScored { .. }
             | Self::ModelsLeft { .. } => true,
             Self::Store(error) => error.is_usage(),
             Self::Records { .. } | Self::Metadata { .. } => false,
@@ -103,6 +110,7 @@ impl Error {
             Self::Select(error) => error.hint(),
             Self::Store(error) => error.nearest().map(did_you_mean),
             Self::NoHoldout { .. } => Some("name a file to evaluate on, or import with --holdout 0.2".to_owned()),
+            Self::NotScored { model } => Some(format!("`untrain show {model}` tells how much its components explain")),
             Self::ModelsLeft { .. } => Some("leave --model out: a request to forget reaches every model of the dataset".to_owned()),
             Self::Records { .. } | Self::Metadata { .. } | Self::NoTarget { .. } => None,
         }

@@ -58,8 +58,9 @@ impl Scores {
             Predictions::Classes { classes, .. } if classes.is_empty() => Self::default(),
             Predictions::Classes { classes, probabilities, n } => classification(predictions, classes, probabilities, *n, targets),
             Predictions::Numbers(values) => regression(values, targets),
-            // Lists are compared with what their subjects chose ([`Scores::of_lists`]), not with targets.
-            Predictions::Lists { .. } => Self::default(),
+            // Lists are compared with what their subjects chose ([`Scores::of_lists`]), and what is transformed has no truth
+            // beside it: the engine does not come to this.
+            Predictions::Lists { .. } | Predictions::Vectors { .. } => Self::default(),
         }
     }
 

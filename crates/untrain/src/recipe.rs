@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use untrain_core::{AnyLearner, Dataset, Error, Result, Seed, Task, mix, nearest};
 use untrain_exact::Hyperparameters;
 use untrain_exact::{Forest, Params as ForestParams};
+use untrain_exact::{Lda, LdaParams, Pca, PcaParams, Qda, QdaParams, Ridge, RidgeParams};
 use untrain_exact::{Recommend, RecommendParams};
 use untrain_exact::{Retrain, Sgd, SgdParams};
 use untrain_exact::{Sisa, SisaParams};
@@ -35,11 +36,39 @@ pub const LEARNERS: &[LearnerEntry] = &[
         make: |recipe| Ok(AnyLearner::new(Forest { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
     },
     LearnerEntry {
+        name: "lda",
+        about: "linear discriminant analysis",
+        tasks: &[Task::Classification],
+        complete: complete::<LdaParams>,
+        make: |recipe| Ok(AnyLearner::new(Lda { params: recipe.read()? })),
+    },
+    LearnerEntry {
+        name: "pca",
+        about: "principal components: transforms, and needs no target",
+        tasks: &[],
+        complete: complete::<PcaParams>,
+        make: |recipe| Ok(AnyLearner::new(Pca { params: recipe.read()? })),
+    },
+    LearnerEntry {
+        name: "qda",
+        about: "quadratic discriminant analysis",
+        tasks: &[Task::Classification],
+        complete: complete::<QdaParams>,
+        make: |recipe| Ok(AnyLearner::new(Qda { params: recipe.read()? })),
+    },
+    LearnerEntry {
         name: "recommend",
         about: "items for users, by EASE or by neighbours",
         tasks: &[],
         complete: complete::<RecommendParams>,
         make: |recipe| Ok(AnyLearner::new(Recommend { params: recipe.read()?, seed: Seed(recipe.seed) })),
+    },
+    LearnerEntry {
+        name: "ridge",
+        about: "linear least squares with a penalty",
+        tasks: ANY_TASK,
+        complete: complete::<RidgeParams>,
+        make: |recipe| Ok(AnyLearner::new(Ridge { params: recipe.read()?, task: recipe.task()? })),
     },
     LearnerEntry {
         name: "sgd",

@@ -13,8 +13,9 @@ use crate::table::counted;
 
 /// Predict the records of a file
 ///
-/// Writes CSV: the id (the row's number if the file has no id column), the prediction, and one column p_<class> a class. A
-/// recommender takes the file for what its users have, and writes the user, the rank, the item and the score.
+/// Writes CSV: the id (the row's number if the file has no id column), the prediction, and one column p_<class> a class; of a
+/// model that transforms, one column a component instead. A recommender takes the file for what its users have, and writes
+/// the user, the rank, the item and the score.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The model
@@ -62,25 +63,41 @@ fn learnt_nobody(predictions: &Predictions) -> bool {
         Predictions::Classes { classes, .. } => classes.is_empty(),
         Predictions::Numbers(values) => values.iter().all(Option::is_none),
         Predictions::Lists { .. } => false,
+        Predictions::Vectors { names, .. } => names.is_empty(),
     }
 }
 
-/// The class or the number predicted for row `i`.
+/// The class or the number predicted for row `i`; null where the prediction is a vector.
 fn prediction(predictions: &Predictions, i: usize) -> Value {
     match predictions {
         Predictions::Classes { classes, .. } => predictions.class(i).map_or(Value::Null, |class| classes[class].as_str().into()),
         Predictions::Numbers(values) => values[i].into(),
-        Predictions::Lists { .. } => Value::Null,
+        Predictions::Lists { .. } | Predictions::Vectors { .. } => Value::Null,
     }
 }
 
-/// The classes with their probabilities for row `i`; none for numbers.
-fn probabilities(predictions: &Predictions, i: usize) -> impl Iterator<Item = (&str, f64)> {
-    let (classes, probabilities) = match predictions {
-        Predictions::Classes { classes, probabilities, .. } => (classes.as_slice(), probabilities.as_slice()),
-        Predictions::Numbers(_) | Predictions::Lists { .. } => (&[] as &[String], &[] as &[f64]),
+/// The columns after the prediction: the classes with their probabilities for row `i`, or the components; none for numbers.
+fn columns(predictions: &Predictions, i: usize) -> impl Iterator<Item = f64> {
+    let (d, values) = match predictions {
+        Predictions::Classes { classes, probabilities, .. } => (classes.len(), probabilities.as_slice()),
+        Predictions::Vectors { names, values, .. } => (names.len(), values.as_slice()),
+        Predictions::Numbers(_) | Predictions::Lists { .. } => (0, &[] as &[f64]),
     };
-    classes.iter().enumerate().map(move |(c, class)| (class.as_str(), probabilities[i * classes.len() + c]))
+    values[i * d..(i + 1) * d].iter().copied()
+}
+
+/// What the columns after the prediction are called.
+fn names(predictions: &Predictions) -> Vec<String> {
+    match predictions {
+        Predictions::Classes { classes, .. } => classes.iter().map(|class| format!("p_{class}")).collect(),
+        Predictions::Vectors { names, .. } => names.clone(),
+        Predictions::Numbers(_) | Predictions::Lists { .. } => Vec::new(),
+    }
+}
+
+/// Whether there is a column for the prediction itself.
+fn has_prediction(predictions: &Predictions) -> bool {
+    !matches!(predictions, Predictions::Vectors { .. })
 }
 
 /// Ranks count from 1.
@@ -108,11 +125,14 @@ fn rows(table: &PredictedTable) -> Vec<Value> {
     if let Predictions::Lists { subjects, lists, .. } = &table.predictions {
         return list_rows(subjects, lists);
     }
+    let names = names(&table.predictions);
     let row = |(i, id): (usize, &String)| {
         let mut row = Map::new();
         row.insert("id".to_owned(), id.as_str().into());
-        row.insert("prediction".to_owned(), prediction(&table.predictions, i));
-        row.extend(probabilities(&table.predictions, i).map(|(class, p)| (format!("p_{class}"), p.into())));
+        if has_prediction(&table.predictions) {
+            row.insert("prediction".to_owned(), prediction(&table.predictions, i));
+        }
+        row.extend(names.iter().cloned().zip(columns(&table.predictions, i).map(Value::from)));
         Value::Object(row)
     };
     table.ids.iter().enumerate().map(row).collect()
@@ -122,24 +142,27 @@ fn csv(table: &PredictedTable) -> String {
     if let Predictions::Lists { subjects, lists, .. } = &table.predictions {
         return list_csv(subjects, lists);
     }
-    let mut text = String::from("id,prediction");
-    if let Predictions::Classes { classes, .. } = &table.predictions {
-        for class in classes {
-            text.push(',');
-            text += &field(&format!("p_{class}"));
-        }
+    let mut text = String::from("id");
+    if has_prediction(&table.predictions) {
+        text += ",prediction";
+    }
+    for name in names(&table.predictions) {
+        text.push(',');
+        text += &field(&name);
     }
     text.push('\n');
     for (i, id) in table.ids.iter().enumerate() {
         text += &field(id);
-        text.push(',');
-        match prediction(&table.predictions, i) {
-            Value::String(class) => text += &field(&class),
-            Value::Null => {}
-            number => text += &number.to_string(),
+        if has_prediction(&table.predictions) {
+            text.push(',');
+            match prediction(&table.predictions, i) {
+                Value::String(class) => text += &field(&class),
+                Value::Null => {}
+                number => text += &number.to_string(),
+            }
         }
-        for (_, p) in probabilities(&table.predictions, i) {
-            let _ = write!(text, ",{p}");
+        for value in columns(&table.predictions, i) {
+            let _ = write!(text, ",{value}");
         }
         text.push('\n');
     }
@@ -178,6 +201,13 @@ mod tests {
         let table = PredictedTable { ids: Vec::new(), predictions };
         assert_eq!(csv(&table), "user,rank,item,score\nann,1,\"x,y\",0.5\nann,2,z,-1\n");
         assert_eq!(rows(&table)[1], json!({ "user": "bob", "items": [] }));
+    }
+
+    #[test]
+    fn components_have_a_column_each_and_no_other() {
+        let names = vec!["component_1".to_owned(), "component_2".to_owned()];
+        let predictions = Predictions::Vectors { names, values: vec![0.5, -2.0], n: 1 };
+        assert_eq!(csv(&PredictedTable { ids: vec!["7".to_owned()], predictions }), "id,component_1,component_2\n7,0.5,-2\n");
     }
 
     #[test]

@@ -118,6 +118,13 @@ impl Design {
         self.counts.iter().filter_map(|count| count.scale(self.how.standardize)).collect()
     }
 
+    /// The centre and the step of every column.
+    pub(crate) fn places(&self) -> Vec<(f64, f64)> {
+        let mut places: Vec<(f64, f64)> = self.scales().iter().map(|scale| (scale.centre, scale.step)).collect();
+        places.resize(self.layout.n_columns, (0.0, 1.0));
+        places
+    }
+
     /// What turns tables into rows for prediction.
     pub(crate) fn encoder(&self) -> Encoder {
         let classes = match &self.targets {
@@ -304,7 +311,8 @@ impl Design {
         }
         match &mut self.targets {
             Targets::Classes { counts, .. } => counts[self.y[row] as usize] += 1,
-            Targets::Numbers(_) | Targets::Nothing => {}
+            Targets::Numbers(fixed) => fixed.take(self.y[row]),
+            Targets::Nothing => {}
         }
     }
 
@@ -346,6 +354,14 @@ impl Design {
                 moved || fixed.shift() != before
             }
             Targets::Nothing => moved,
+        }
+    }
+
+    /// The binary digits of the fixed point of the targets, if they are numbers.
+    pub(crate) fn target_shift(&self) -> Option<i32> {
+        match &self.targets {
+            Targets::Numbers(fixed) => Some(fixed.shift()),
+            Targets::Classes { .. } | Targets::Nothing => None,
         }
     }
 

@@ -257,9 +257,8 @@ impl Targets {
                 let reason = format!("\"{}\" is the target of a regression and holds text", column.name);
                 return Err(Error::Schema { reason });
             }
-            let mut fixed = FixedPoint::new(BITS);
-            (0..data.len()).filter_map(|i| values.number(i)).for_each(|y| fixed.take(y));
-            return Ok(Self::Numbers(fixed));
+            // Each row counts its own in, as it counts it out.
+            return Ok(Self::Numbers(FixedPoint::new(BITS)));
         }
         let mut names: Vec<String> = (0..data.len()).filter_map(|i| values.text(i)).collect();
         names.sort_unstable();

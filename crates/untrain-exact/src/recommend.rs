@@ -37,6 +37,16 @@ const STATE: &[u8; 8] = b"UNTRrst\x01";
 ///
 /// A subject (the user), a feature (the item), and a numeric target if interactions have values: ratings or counts. Of several
 /// interactions of a user with an item the largest value counts. Records without user or item count for nothing.
+///
+/// # Errors
+///
+/// EASE refuses more than 4,096 items, and an `alpha` so small that the rounding of a weight cannot be proven.
+///
+/// # Complexity
+///
+/// For n interactions of m items. EASE: fit and load are O(m³ + n · m), forgetting a user O(m² + n), memory 12 · m² bytes.
+/// Neighbours: fit and load are O(Σ h²) over users of h items; forgetting one touches the rows of the h items, and the lists
+/// of the items that share a user with them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recommend {
     /// The hyperparameters.

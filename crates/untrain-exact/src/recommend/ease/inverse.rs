@@ -138,27 +138,18 @@ impl Inverse {
     }
 }
 
-/// The binary digits that entries may have, so that no sum of products overflows 128 bits, with some to spare for solving a
-/// column more precisely.
+/// The binary digits that entries may have, so that no sum of products overflows 128 bits.
 fn bits(gram: &Gram<'_>, norm: f64) -> Option<i32> {
-    const SPARE: i32 = 20;
     if !norm.is_finite() {
         return None;
     }
     let norm = libm::ceil(libm::log2(norm.max(1.0))) as i32;
     let with_vector = 122 - norm - (norm + 1) / 2 - gram.digits() - gram.shift().max(0);
-    Some(MOST_BITS.min(with_vector).min(122 - SPARE - norm - gram.digits()))
+    Some(MOST_BITS.min(with_vector).min(122 - norm - gram.digits()))
 }
 
 /// Subtracts `sign · own · w` from a row. The products do not depend on which of two factors is called `own`, so that the
 /// matrix stays symmetric.
 fn subtract(row: &mut [i64], w: &[f64], sign: i64, own: f64) {
     row.iter_mut().zip(w).for_each(|(entry, w)| *entry -= sign * (own * w) as i64);
-}
-
-/// How much finer than `P̂` a column is solved: what [`bits`] left to spare.
-pub(super) fn spare(gram: &Gram<'_>, inverse: &Inverse) -> i32 {
-    let norm = libm::ceil(libm::log2(inverse.norm.max(1.0))) as i32;
-    let bits = inverse.digits - libm::floor(libm::log2(gram.alpha())) as i32;
-    (122 - norm - gram.digits() - bits).clamp(0, 40)
 }

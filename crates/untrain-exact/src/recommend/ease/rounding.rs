@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use super::gram::{Gram, length};
-use super::inverse::{Inverse, spare};
+use super::inverse::Inverse;
 
 /// Adding and subtracting it rounds to an integer what is under 2^51.
 const TO_INTEGER: f64 = 6_755_399_441_055_744.0;
@@ -17,7 +17,9 @@ const OFFSET: u32 = 34;
 /// Weights that are larger are published as this.
 const LARGEST: i32 = i32::MAX;
 /// How often a column is solved more precisely before it is given up.
-const ATTEMPTS: usize = 6;
+const ATTEMPTS: usize = 8;
+/// How many digits more than the inverse a column may have.
+const MOST_EXTRA: i32 = 60;
 
 /// The grid, and how far each boundary of it is moved.
 pub(super) struct Boundaries {
@@ -118,16 +120,16 @@ fn nearest(entry: i64, factor: f64, offset: u32, fixed: f64, relative: f64) -> (
 
 /// Solves column `j` more precisely until the weights in `open` are proven; `None` if that does not come about.
 fn solve(inverse: &Inverse, gram: &Gram<'_>, boundaries: &Boundaries, j: usize, open: &[u32]) -> Option<Vec<(u32, i32)>> {
-    let extra = spare(gram, inverse);
-    let digits = inverse.digits + extra;
-    let mut p: Vec<[i128; 1]> = inverse.rows[j].iter().map(|entry| [i128::from(*entry) << extra]).collect();
+    let mut digits = inverse.digits;
+    let mut p: Vec<[i128; 1]> = inverse.rows[j].iter().map(|entry| [i128::from(*entry)]).collect();
+    let mut residual = gram.times(&p);
+    residual.iter_mut().for_each(|[x]| *x = -*x);
+    residual[j][0] += 1_i128 << (gram.digits() + digits);
     let mut open: Vec<u32> = open.to_vec();
     let mut proven = Vec::with_capacity(open.len());
     for _ in 0..ATTEMPTS {
-        let mut residual = gram.times(&p);
-        residual.iter_mut().for_each(|[x]| *x = -*x);
-        residual[j][0] += 1_i128 << (gram.digits() + digits);
-        let epsilon = libm::scalbn(length(residual.iter().map(|[x]| *x)), -(gram.digits() + digits)) / gram.alpha();
+        let size = length(residual.iter().map(|[x]| *x));
+        let epsilon = libm::scalbn(size, -(gram.digits() + digits)) / gram.alpha();
         if let Some(kappa) = error(epsilon, libm::scalbn(p[j][0] as f64, -digits)) {
             open.retain(|i| match decide(p[*i as usize][0], p[j][0], kappa, boundaries, (*i as usize, j)) {
                 Some(weight) => {
@@ -140,13 +142,24 @@ fn solve(inverse: &Inverse, gram: &Gram<'_>, boundaries: &Boundaries, j: usize, 
         if open.is_empty() {
             return Some(proven);
         }
-        let residual: Vec<f64> = residual.iter().map(|[x]| libm::scalbn(*x as f64, -(gram.digits() + digits))).collect();
-        for (p, row) in p.iter_mut().zip(&inverse.rows) {
-            let correction: f64 = row.iter().zip(&residual).map(|(entry, residual)| *entry as f64 * residual).sum();
-            p[0] += libm::scalbn(correction, extra) as i128;
-        }
+        let finer = finer(size, inverse, gram, digits - inverse.digits);
+        digits += finer;
+        let real: Vec<f64> = residual.iter().map(|[x]| libm::scalbn(*x as f64, finer - gram.digits() - digits)).collect();
+        let correction = |row: &Vec<i64>| row.iter().zip(&real).map(|(entry, residual)| *entry as f64 * residual).sum::<f64>();
+        let step: Vec<[i128; 1]> =
+            inverse.rows.iter().map(|row| [libm::scalbn(correction(row), digits - inverse.digits) as i128]).collect();
+        let product = gram.times(&step);
+        p.iter_mut().zip(&step).for_each(|(p, step)| p[0] = (p[0] << finer) + step[0]);
+        residual.iter_mut().zip(&product).for_each(|(residual, product)| residual[0] = (residual[0] << finer) - product[0]);
     }
     None
+}
+
+/// By how many digits a column can be made finer, when its residual has this length and it has `extra` digits more than the
+/// inverse: products with the correction, which is about the residual over α, must fit 128 bits.
+fn finer(size: f64, inverse: &Inverse, gram: &Gram<'_>, extra: i32) -> i32 {
+    let product = size * (1.0 + inverse.norm / gram.alpha()) * (2.0 + gram.n() as f64);
+    (120 - libm::ceil(libm::log2(product.max(1.0))) as i32).clamp(0, 24).min(MOST_EXTRA - extra)
 }
 
 /// The rounding of `−entry / diagonal`, if it is the same for all weights within the bound.

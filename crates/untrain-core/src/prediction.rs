@@ -14,6 +14,13 @@ pub enum Predictions {
     },
     /// Numbers, shape `(n,)`; `None` throughout if the model has seen no record.
     Numbers(Vec<Option<f64>>),
+    /// Clusters, numbered from 0.
+    Clusters {
+        /// Shape `(n,)`; `None` throughout if the model has seen no record.
+        clusters: Vec<Option<u32>>,
+        /// How far each record is from the centre of its cluster, squared; shape `(n,)`.
+        squared_distances: Vec<f64>,
+    },
 }
 
 impl Predictions {
@@ -22,6 +29,7 @@ impl Predictions {
         match self {
             Self::Classes { n, .. } => *n,
             Self::Numbers(values) => values.len(),
+            Self::Clusters { clusters, .. } => clusters.len(),
         }
     }
 
@@ -30,7 +38,7 @@ impl Predictions {
         self.len() == 0
     }
 
-    /// The place of the most probable class of record `i`, the first of equals; `None` for numbers and without classes.
+    /// The place of the most probable class of record `i`, the first of equals; `None` for anything else and without classes.
     pub fn class(&self, i: usize) -> Option<usize> {
         let Self::Classes { classes, probabilities, .. } = self else { return None };
         let row = &probabilities[i * classes.len()..(i + 1) * classes.len()];

@@ -21,6 +21,9 @@ pub struct Scores {
     /// The share of the variance explained; absent if the targets do not vary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r2: Option<f64>,
+    /// The mean squared distance of a record from the centre of its cluster, in units of features.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inertia: Option<f64>,
 }
 
 impl Scores {
@@ -46,9 +49,21 @@ impl Scores {
             return Self::default();
         }
         match predictions {
+            Predictions::Clusters { .. } => Self::of_clusters(predictions),
             Predictions::Classes { classes, .. } if classes.is_empty() => Self::default(),
             Predictions::Classes { classes, probabilities, n } => classification(predictions, classes, probabilities, *n, targets),
             Predictions::Numbers(values) => regression(values, targets),
+        }
+    }
+
+    /// Scores what needs no targets: clusters. There is nothing to say of other predictions.
+    pub fn of_clusters(predictions: &Predictions) -> Self {
+        match predictions {
+            Predictions::Clusters { clusters, squared_distances } if clusters.iter().any(Option::is_some) => {
+                let inertia = squared_distances.iter().sum::<f64>() / clusters.len() as f64;
+                Self { inertia: Some(inertia), ..Self::default() }
+            }
+            Predictions::Clusters { .. } | Predictions::Classes { .. } | Predictions::Numbers(_) => Self::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use untrain_core::{AnyLearner, Dataset, Error, Result, Seed, Task, nearest};
-use untrain_exact::{Forest, Hyperparameters, Params as ForestParams};
+use untrain_exact::{Forest, Hyperparameters, KMeans, KMeansParams, Params as ForestParams};
 
 /// A learner that recipes may name.
 #[derive(Debug)]
@@ -22,13 +22,22 @@ pub struct LearnerEntry {
 const ANY_TASK: &[Task] = &[Task::Classification, Task::Regression];
 
 /// The learners that recipes may name; to add one is to add an entry.
-pub const LEARNERS: &[LearnerEntry] = &[LearnerEntry {
-    name: "forest",
-    about: "randomised trees",
-    tasks: ANY_TASK,
-    complete: complete::<ForestParams>,
-    make: |recipe| Ok(AnyLearner::new(Forest { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
-}];
+pub const LEARNERS: &[LearnerEntry] = &[
+    LearnerEntry {
+        name: "forest",
+        about: "randomised trees",
+        tasks: ANY_TASK,
+        complete: complete::<ForestParams>,
+        make: |recipe| Ok(AnyLearner::new(Forest { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
+    },
+    LearnerEntry {
+        name: "kmeans",
+        about: "clusters around means",
+        tasks: &[],
+        complete: complete::<KMeansParams>,
+        make: |recipe| Ok(AnyLearner::new(KMeans { params: recipe.read()?, seed: Seed(recipe.seed) })),
+    },
+];
 
 /// Hyperparameters by name.
 type Settings = Map<String, Value>;

@@ -27,8 +27,9 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
 }
 
 fn human(report: &Evaluation) -> String {
-    let Scores { accuracy, auc, log_loss, rmse, r2 } = report.scores;
-    let scores = [("accuracy", accuracy), ("auc", auc), ("log loss", log_loss), ("rmse", rmse), ("r2", r2)];
+    let Scores { accuracy, auc, log_loss, rmse, r2, inertia } = report.scores;
+    let scores =
+        [("accuracy", accuracy), ("auc", auc), ("log loss", log_loss), ("rmse", rmse), ("r2", r2), ("mean squared distance", inertia)];
     let scores = scores.into_iter().filter_map(|(name, score)| Some((name, format!("{:.4}", score?))));
     let head = [("model", report.model.clone()), ("on", format!("{}, {}", report.on, counted(report.records, "record")))];
     facts(head.into_iter().chain(scores))

@@ -50,22 +50,24 @@ fn learnt_nobody(predictions: &Predictions) -> bool {
     match predictions {
         Predictions::Classes { classes, .. } => classes.is_empty(),
         Predictions::Numbers(values) => values.iter().all(Option::is_none),
+        Predictions::Clusters { clusters, .. } => clusters.iter().all(Option::is_none),
     }
 }
 
-/// The class or the number predicted for row `i`.
+/// The class, the number or the cluster predicted for row `i`.
 fn prediction(predictions: &Predictions, i: usize) -> Value {
     match predictions {
         Predictions::Classes { classes, .. } => predictions.class(i).map_or(Value::Null, |class| classes[class].as_str().into()),
         Predictions::Numbers(values) => values[i].into(),
+        Predictions::Clusters { clusters, .. } => clusters[i].into(),
     }
 }
 
-/// The classes with their probabilities for row `i`; none for numbers.
+/// The classes with their probabilities for row `i`; none for numbers and clusters.
 fn probabilities(predictions: &Predictions, i: usize) -> impl Iterator<Item = (&str, f64)> {
     let (classes, probabilities) = match predictions {
         Predictions::Classes { classes, probabilities, .. } => (classes.as_slice(), probabilities.as_slice()),
-        Predictions::Numbers(_) => (&[] as &[String], &[] as &[f64]),
+        Predictions::Numbers(_) | Predictions::Clusters { .. } => (&[] as &[String], &[] as &[f64]),
     };
     classes.iter().enumerate().map(move |(c, class)| (class.as_str(), probabilities[i * classes.len() + c]))
 }
@@ -129,6 +131,12 @@ mod tests {
         let predictions = Predictions::Classes { classes: Vec::new(), probabilities: Vec::new(), n: 1 };
         assert!(learnt_nobody(&predictions));
         assert_eq!(csv(&PredictedTable { ids: vec!["a".to_owned()], predictions }), "id,prediction\na,\n");
+    }
+
+    #[test]
+    fn clusters_are_numbers_and_nothing_more() {
+        let predictions = Predictions::Clusters { clusters: vec![Some(3)], squared_distances: vec![0.5] };
+        assert_eq!(csv(&PredictedTable { ids: vec!["a".to_owned()], predictions }), "id,prediction\na,3\n");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod encoded;
 mod forest;
 mod hyperparameters;
 mod kmeans;
+mod knn;
 mod members;
 mod points;
 mod retrain;
@@ -19,14 +20,16 @@ pub use forest::{
 };
 pub use hyperparameters::Hyperparameters;
 pub use kmeans::{KMeans, KMeansArtefact, KMeansParams};
+pub use knn::{Knn, KnnArtefact, KnnModel, KnnParams, Metric, NeighbourIndex, Weights};
 pub use retrain::{Retrain, Retrained};
 
 type Read = fn(&[u8]) -> Result<Box<dyn Artefact>>;
 
 /// The artefacts that can be read, by the eight bytes that they begin with.
-const ARTEFACTS: [(&[u8; 8], Read); 2] = [
+const ARTEFACTS: [(&[u8; 8], Read); 3] = [
     (forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?))),
     (kmeans::ARTEFACT, |bytes| Ok(Box::new(KMeansArtefact::read(bytes)?))),
+    (knn::ARTEFACT, |bytes| Ok(Box::new(KnnArtefact::read(bytes)?))),
 ];
 
 /// Reads the canonical bytes of an artefact of any learner of this crate.

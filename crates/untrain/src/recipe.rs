@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use untrain_core::{AnyLearner, Dataset, Error, Result, Seed, Task, nearest};
-use untrain_exact::{Forest, Hyperparameters, KMeans, KMeansParams, Params as ForestParams};
+use untrain_exact::{Forest, Hyperparameters, KMeans, KMeansParams, Knn, KnnParams, Params as ForestParams};
 
 /// A learner that recipes may name.
 #[derive(Debug)]
@@ -36,6 +36,13 @@ pub const LEARNERS: &[LearnerEntry] = &[
         tasks: &[],
         complete: complete::<KMeansParams>,
         make: |recipe| Ok(AnyLearner::new(KMeans { params: recipe.read()?, seed: Seed(recipe.seed) })),
+    },
+    LearnerEntry {
+        name: "knn",
+        about: "nearest neighbours",
+        tasks: ANY_TASK,
+        complete: complete::<KnnParams>,
+        make: |recipe| Ok(AnyLearner::new(Knn { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
     },
 ];
 

@@ -245,8 +245,7 @@ impl Cluster {
 impl Centres {
     pub(super) fn new(centres: &[f64], k: usize, n_columns: usize) -> Self {
         let blocks = k.div_ceil(LANES);
-        let mut new =
-            Self { n_columns, halves: vec![[f64::INFINITY; LANES]; blocks], table: vec![[0.0; LANES]; blocks * n_columns] };
+        let mut new = Self { n_columns, halves: vec![[f64::INFINITY; LANES]; blocks], table: vec![[0.0; LANES]; blocks * n_columns] };
         for cluster in 0..k {
             let (block, lane) = (cluster / LANES, cluster % LANES);
             let centre = &centres[cluster * n_columns..(cluster + 1) * n_columns];

@@ -33,6 +33,13 @@ pub enum Predictions {
         /// `n`, which the lengths do not tell when there is no component.
         n: usize,
     },
+    /// Clusters, numbered from 0.
+    Clusters {
+        /// Shape `(n,)`; `None` throughout if the model has seen no record.
+        clusters: Vec<Option<u32>>,
+        /// How far each record is from the centre of its cluster, squared; shape `(n,)`.
+        squared_distances: Vec<f64>,
+    },
 }
 
 impl Predictions {
@@ -42,6 +49,7 @@ impl Predictions {
             Self::Classes { n, .. } | Self::Vectors { n, .. } => *n,
             Self::Numbers(values) => values.len(),
             Self::Lists { subjects, .. } => subjects.len(),
+            Self::Clusters { clusters, .. } => clusters.len(),
         }
     }
 
@@ -50,7 +58,7 @@ impl Predictions {
         self.len() == 0
     }
 
-    /// The place of the most probable class of record `i`, the first of equals; `None` for numbers and without classes.
+    /// The place of the most probable class of record `i`, the first of equals; `None` for anything else and without classes.
     pub fn class(&self, i: usize) -> Option<usize> {
         let Self::Classes { classes, probabilities, .. } = self else { return None };
         let row = &probabilities[i * classes.len()..(i + 1) * classes.len()];

@@ -8,11 +8,14 @@ mod encode;
 mod encoded;
 mod forest;
 mod hyperparameters;
+mod kmeans;
+mod knn;
 mod lda;
 mod linear;
 mod members;
 mod moments;
 mod pca;
+mod points;
 mod qda;
 mod recommend;
 mod retrain;
@@ -27,6 +30,8 @@ pub use forest::{
     Criterion, Forest, ForestArtefact, ForestFeature, ForestModel, ForestNode, MaxFeatures, Memory, NamedMaxFeatures, Params,
 };
 pub use hyperparameters::Hyperparameters;
+pub use kmeans::{KMeans, KMeansArtefact, KMeansParams};
+pub use knn::{Knn, KnnArtefact, KnnModel, KnnParams, Metric, NeighbourIndex, Weights};
 pub use lda::{Lda, LdaParams};
 pub use linear::LinearArtefact;
 pub use pca::{Pca, PcaArtefact, PcaParams};
@@ -44,6 +49,8 @@ type Read = fn(&[u8]) -> Result<Box<dyn Artefact>>;
 /// The artefacts that can be read, by the eight bytes that they begin with.
 const ARTEFACTS: &[(&[u8; 8], Read)] = &[
     (forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?))),
+    (kmeans::ARTEFACT, |bytes| Ok(Box::new(KMeansArtefact::read(bytes)?))),
+    (knn::ARTEFACT, |bytes| Ok(Box::new(KnnArtefact::read(bytes)?))),
     (linear::DISCRIMINANT, |bytes| Ok(Box::new(LinearArtefact::read(bytes)?))),
     (linear::RIDGE, |bytes| Ok(Box::new(LinearArtefact::read(bytes)?))),
     (pca::MAGIC, |bytes| Ok(Box::new(PcaArtefact::read(bytes)?))),

@@ -43,7 +43,7 @@ proptest! {
             Predictions::Classes { probabilities, classes, .. } => prop_assert!(
                 probabilities.chunks(classes.len()).all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-9)
             ),
-            Predictions::Vectors { .. } => prop_assert!(false, "ridge predicts numbers or classes"),
+            Predictions::Vectors { .. } | Predictions::Lists { .. } | Predictions::Clusters { .. } => prop_assert!(false, "ridge predicts numbers or classes"),
         }
         prop_assert_eq!(artefact.predict(&case.universe), Ok(predictions));
         for end in 0..one.artefact().len().min(200) {

@@ -222,7 +222,8 @@ impl Engine {
     pub fn evaluate(&self, model: &str, file: Option<&Path>) -> Result<Evaluation> {
         let row = self.store.model(model)?;
         let metadata: Metadata = from_json(model, &self.store.dataset(row.dataset.as_str())?.schema)?;
-        let target = metadata.schema.target().map(|(_, column)| column.clone());
+        let needs_target = from_json::<Recipe>(model, &row.recipe)?.task.is_some();
+        let target = metadata.schema.target().map(|(_, column)| column.clone()).filter(|_| needs_target);
         let (data, artefact, on) = if let Some(file) = file {
             let (table, artefact) = self.table_for(model, file, &target.clone().into_iter().collect::<Vec<_>>())?;
             (table.data, artefact, file.display().to_string())
@@ -239,13 +240,12 @@ impl Engine {
             return Ok(Evaluation { model: model.to_owned(), on, records: data.len() as u64, ..evaluation });
         }
         let predictions = artefact.predict(&data)?;
-        if matches!(predictions, untrain_core::Predictions::Vectors { .. }) {
-            return Err(Error::NotScored { model: model.to_owned() });
-        }
-        let Some((place, _)) = data.schema().target() else {
-            return Err(Error::NoTarget { target: target.map(|column| column.name).unwrap_or_default() });
+        let scores = match (&predictions, data.schema().target()) {
+            (Predictions::Vectors { .. }, _) => return Err(Error::NotScored { model: model.to_owned() }),
+            (Predictions::Clusters { .. }, _) => Scores::of_clusters(&predictions),
+            (_, Some((place, _))) => Scores::of(&predictions, &data.values(place)),
+            (_, None) => return Err(Error::NoTarget { target: target.map(|column| column.name).unwrap_or_default() }),
         };
-        let scores = Scores::of(&predictions, &data.values(place));
         Ok(Evaluation { model: model.to_owned(), on, records: data.len() as u64, users: None, users_passed_over: None, scores })
     }
 

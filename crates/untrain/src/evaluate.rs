@@ -30,6 +30,9 @@ pub struct Scores {
     /// first min(k, held-out items) ranks were hits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ndcg_at_k: Option<f64>,
+    /// The mean squared distance of a record from the centre of its cluster, in units of features.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inertia: Option<f64>,
 }
 
 impl Scores {
@@ -55,12 +58,13 @@ impl Scores {
             return Self::default();
         }
         match predictions {
+            Predictions::Clusters { .. } => Self::of_clusters(predictions),
             Predictions::Classes { classes, .. } if classes.is_empty() => Self::default(),
             Predictions::Classes { classes, probabilities, n } => classification(predictions, classes, probabilities, *n, targets),
             Predictions::Numbers(values) => regression(values, targets),
             // Lists are compared with what their subjects chose ([`Scores::of_lists`]), and what is transformed has no truth
             // beside it: the engine does not come to this.
-            Predictions::Lists { .. } | Predictions::Vectors { .. } => Self::default(),
+            Predictions::Lists { .. } | Predictions::Vectors { .. } | Predictions::Clusters { .. } => Self::default(),
         }
     }
 
@@ -91,6 +95,17 @@ impl Scores {
         }
         let mean = |of: fn(&(f64, f64)) -> f64| Some(scored.iter().map(of).sum::<f64>() / scored.len() as f64);
         Self { recall_at_k: mean(|scores| scores.0), ndcg_at_k: mean(|scores| scores.1), ..Self::default() }
+    }
+
+    /// Scores what needs no targets: clusters. There is nothing to say of other predictions.
+    pub fn of_clusters(predictions: &Predictions) -> Self {
+        match predictions {
+            Predictions::Clusters { clusters, squared_distances } if clusters.iter().any(Option::is_some) => {
+                let inertia = squared_distances.iter().sum::<f64>() / clusters.len() as f64;
+                Self { inertia: Some(inertia), ..Self::default() }
+            }
+            _ => Self::default(),
+        }
     }
 }
 

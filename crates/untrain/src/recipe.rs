@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use untrain_core::{AnyLearner, Dataset, Error, Result, Seed, Task, mix, nearest};
 use untrain_exact::Hyperparameters;
 use untrain_exact::{Forest, Params as ForestParams};
+use untrain_exact::{KMeans, KMeansParams, Knn, KnnParams};
 use untrain_exact::{Lda, LdaParams, Pca, PcaParams, Qda, QdaParams, Ridge, RidgeParams};
 use untrain_exact::{Recommend, RecommendParams};
 use untrain_exact::{Retrain, Sgd, SgdParams};
@@ -34,6 +35,20 @@ pub const LEARNERS: &[LearnerEntry] = &[
         tasks: ANY_TASK,
         complete: complete::<ForestParams>,
         make: |recipe| Ok(AnyLearner::new(Forest { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
+    },
+    LearnerEntry {
+        name: "kmeans",
+        about: "clusters around means",
+        tasks: &[],
+        complete: complete::<KMeansParams>,
+        make: |recipe| Ok(AnyLearner::new(KMeans { params: recipe.read()?, seed: Seed(recipe.seed) })),
+    },
+    LearnerEntry {
+        name: "knn",
+        about: "nearest neighbours",
+        tasks: ANY_TASK,
+        complete: complete::<KnnParams>,
+        make: |recipe| Ok(AnyLearner::new(Knn { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
     },
     LearnerEntry {
         name: "lda",

@@ -4,6 +4,7 @@ mod durable;
 mod forests;
 mod markdown;
 mod measure;
+mod near;
 mod peers;
 mod scale;
 mod targets;
@@ -22,6 +23,7 @@ use crate::output::write_file;
 use durable::Durable;
 use forests::{Beside, Group, Measured};
 use measure::Split;
+use near::Near;
 use peers::Script;
 
 const ADULT: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/adult.csv.gz"));
@@ -38,6 +40,9 @@ const QUICK_DELETIONS: usize = 100;
 /// Without --data it measures the suites: Adult, generated tables of 1k to 1M records, and requests through a store.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Measure this learner, not the forest
+    #[arg(conflicts_with_all = ["suite", "data", "out"])]
+    learner: Option<Near>,
     /// What to measure; all suites if neither this nor --data is given
     #[arg(long)]
     suite: Option<Suite>,
@@ -139,7 +144,13 @@ pub(crate) fn run(args: &Args, app: &App) -> Result<Outcome> {
         return Err(Usage::with_hint(format!("there is no file {}", args.peers_script.display()), hint).into());
     }
     let document = args.out.as_deref().map(read).transpose()?;
+    let script = args.peers_script.with_file_name("near.py");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.bench_threads).build().context("cannot start threads")?;
+    if let Some(learner) = args.learner {
+        let report = pool.install(|| near(args, learner, &script, app))?;
+        app.result(&report, near::Report::markdown)?;
+        return Ok(if report.exact { Outcome::Done } else { Outcome::No });
+    }
     let report = pool.install(|| measure_all(args, app))?;
     if let (Some(path), Some(mut document)) = (&args.out, document) {
         for (name, body) in report.places() {
@@ -150,6 +161,13 @@ pub(crate) fn run(args: &Args, app: &App) -> Result<Outcome> {
     }
     app.result(&report, Report::markdown)?;
     Ok(if report.is_exact() { Outcome::Done } else { Outcome::No })
+}
+
+fn near(args: &Args, learner: Near, script: &Path, app: &App) -> Result<near::Report> {
+    let (seeds, deletions) = if args.quick { (1, QUICK_DELETIONS.min(args.deletions)) } else { (args.seeds, args.deletions) };
+    let script = Script { python: &args.python, path: script, n_threads: args.bench_threads, n_seeds: seeds };
+    let plan = near::Plan { seeds, deletions, quick: args.quick, peers: args.peers.then_some(script) };
+    plan.run(learner, adult()?, |words| app.words.say(words))
 }
 
 fn measure_all(args: &Args, app: &App) -> Result<Report> {

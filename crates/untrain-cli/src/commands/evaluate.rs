@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
 }
 
 fn human(report: &Evaluation) -> String {
-    let Scores { accuracy, auc, log_loss, rmse, r2, recall_at_k, ndcg_at_k } = report.scores;
+    let Scores { accuracy, auc, log_loss, rmse, r2, recall_at_k, ndcg_at_k, inertia } = report.scores;
     let scores = [
         ("accuracy", accuracy),
         ("auc", auc),
@@ -36,6 +36,7 @@ fn human(report: &Evaluation) -> String {
         ("r2", r2),
         ("recall@k", recall_at_k),
         ("ndcg@k", ndcg_at_k),
+        ("mean squared distance", inertia),
     ];
     let scores = scores.into_iter().filter_map(|(name, score)| Some((name, format!("{:.4}", score?))));
     let head = [("model", report.model.clone()), ("on", format!("{}, {}", report.on, counted(report.records, "record")))];

@@ -64,24 +64,26 @@ fn learnt_nobody(predictions: &Predictions) -> bool {
         Predictions::Numbers(values) => values.iter().all(Option::is_none),
         Predictions::Lists { .. } => false,
         Predictions::Vectors { names, .. } => names.is_empty(),
+        Predictions::Clusters { clusters, .. } => clusters.iter().all(Option::is_none),
     }
 }
 
-/// The class or the number predicted for row `i`; null where the prediction is a vector.
+/// The class, the number or the cluster predicted for row `i`; null where the prediction is a vector.
 fn prediction(predictions: &Predictions, i: usize) -> Value {
     match predictions {
         Predictions::Classes { classes, .. } => predictions.class(i).map_or(Value::Null, |class| classes[class].as_str().into()),
         Predictions::Numbers(values) => values[i].into(),
+        Predictions::Clusters { clusters, .. } => clusters[i].into(),
         Predictions::Lists { .. } | Predictions::Vectors { .. } => Value::Null,
     }
 }
 
-/// The columns after the prediction: the classes with their probabilities for row `i`, or the components; none for numbers.
+/// The columns after the prediction: the classes with their probabilities for row `i`, or the components; none for others.
 fn columns(predictions: &Predictions, i: usize) -> impl Iterator<Item = f64> {
     let (d, values) = match predictions {
         Predictions::Classes { classes, probabilities, .. } => (classes.len(), probabilities.as_slice()),
         Predictions::Vectors { names, values, .. } => (names.len(), values.as_slice()),
-        Predictions::Numbers(_) | Predictions::Lists { .. } => (0, &[] as &[f64]),
+        Predictions::Numbers(_) | Predictions::Lists { .. } | Predictions::Clusters { .. } => (0, &[] as &[f64]),
     };
     values[i * d..(i + 1) * d].iter().copied()
 }
@@ -91,7 +93,7 @@ fn names(predictions: &Predictions) -> Vec<String> {
     match predictions {
         Predictions::Classes { classes, .. } => classes.iter().map(|class| format!("p_{class}")).collect(),
         Predictions::Vectors { names, .. } => names.clone(),
-        Predictions::Numbers(_) | Predictions::Lists { .. } => Vec::new(),
+        Predictions::Numbers(_) | Predictions::Lists { .. } | Predictions::Clusters { .. } => Vec::new(),
     }
 }
 
@@ -208,6 +210,12 @@ mod tests {
         let names = vec!["component_1".to_owned(), "component_2".to_owned()];
         let predictions = Predictions::Vectors { names, values: vec![0.5, -2.0], n: 1 };
         assert_eq!(csv(&PredictedTable { ids: vec!["7".to_owned()], predictions }), "id,component_1,component_2\n7,0.5,-2\n");
+    }
+
+    #[test]
+    fn clusters_are_numbers_and_nothing_more() {
+        let predictions = Predictions::Clusters { clusters: vec![Some(3)], squared_distances: vec![0.5] };
+        assert_eq!(csv(&PredictedTable { ids: vec!["a".to_owned()], predictions }), "id,prediction\na,3\n");
     }
 
     #[test]

@@ -125,6 +125,15 @@ impl Design {
         places
     }
 
+    /// The fixed point of the columns' largest number; 0 if no number differs from 0.
+    pub(crate) fn shift(&self) -> i32 {
+        let of = |count: &Count| match count {
+            Count::Number { shift, top, .. } if *top > 0 => Some(*shift),
+            Count::Number { .. } | Count::Categories(_) | Count::Words => None,
+        };
+        self.counts.iter().filter_map(of).min().unwrap_or(0)
+    }
+
     /// What turns tables into rows for prediction.
     pub(crate) fn encoder(&self) -> Encoder {
         let classes = match &self.targets {

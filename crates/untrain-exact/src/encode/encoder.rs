@@ -35,6 +35,11 @@ impl Encoder {
         &self.layout
     }
 
+    /// The settings that it was made with.
+    pub(crate) fn preprocessing(&self) -> &Preprocessing {
+        &self.how
+    }
+
     /// The scales of the dense columns.
     pub(crate) fn scales(&self) -> &[Scale] {
         &self.scales
@@ -84,6 +89,20 @@ impl Bound<'_> {
     /// A category that no retained record has is no column, and a number that is missing is the mean.
     pub(crate) fn row(&self, i: usize, dense: &mut Vec<f64>, sparse: &mut Vec<(u32, f32)>) {
         dense.clear();
+        self.walk(i, sparse, |number, scale| {
+            dense.push(number.map_or_else(|| scale.feature(scale.mean), |x| scale.feature(quantise(scale.shift, x))));
+        });
+    }
+
+    /// The numbers of record `i` in fixed point, not scaled, `None` where one is missing; the rest as [`Bound::row`] has it.
+    pub(crate) fn quantised(&self, i: usize, dense: &mut Vec<Option<f64>>, sparse: &mut Vec<(u32, f32)>) {
+        dense.clear();
+        self.walk(i, sparse, |number, scale| dense.push(number.map(|x| quantise(scale.shift, x))));
+    }
+
+    /// Shows each number of record `i` with its scale, in the order of the columns, and collects what is sparse.
+    #[inline]
+    fn walk(&self, i: usize, sparse: &mut Vec<(u32, f32)>, mut number_of: impl FnMut(Option<f64>, &Scale)) {
         sparse.clear();
         let Encoder { how, layout, scales, .. } = self.encoder;
         for (input, values) in layout.inputs.iter().zip(&self.columns) {
@@ -91,7 +110,7 @@ impl Bound<'_> {
                 Source::Number { column, indicator } => {
                     let scale = &scales[*column as usize];
                     let number = how.number(&input.name, values.number(i));
-                    dense.push(number.map_or_else(|| scale.feature(scale.mean), |x| scale.feature(quantise(scale.shift, x))));
+                    number_of(number, scale);
                     if let (None, Some(column)) = (number, indicator) {
                         sparse.push((*column, 1.0));
                     }

@@ -172,6 +172,15 @@ impl Layout {
         owners
     }
 
+    /// The column that tells that a number is missing, for each dense column that has one.
+    pub(crate) fn indicators(&self) -> Vec<Option<u32>> {
+        let of = |input: &Input| match input.source {
+            Source::Number { indicator, .. } => Some(indicator),
+            Source::Categories { .. } | Source::Words { .. } => None,
+        };
+        self.inputs.iter().filter_map(of).collect()
+    }
+
     pub(super) fn write(&self, out: &mut Writer) {
         out.varint(self.inputs.len() as u64);
         for Input { name, kind, source } in &self.inputs {

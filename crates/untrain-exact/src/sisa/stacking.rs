@@ -96,7 +96,7 @@ impl Table {
 fn spread(predictions: &Predictions, classes: &[&str]) -> Vec<f64> {
     match predictions {
         // A base that predicts neither is refused when the recipe is made.
-        Predictions::Lists { .. } | Predictions::Vectors { .. } => Vec::new(),
+        Predictions::Lists { .. } | Predictions::Vectors { .. } | Predictions::Clusters { .. } => Vec::new(),
         Predictions::Numbers(numbers) => numbers.iter().map(|x| x.unwrap_or_default()).collect(),
         Predictions::Classes { classes: own, probabilities, n } => {
             let mut spread = vec![0.0; n * classes.len()];

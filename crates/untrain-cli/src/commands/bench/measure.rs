@@ -125,7 +125,7 @@ pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     Times::of(values.collect()).median
 }
 
-fn timed<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<(f64, T), E> {
+pub(super) fn timed<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<(f64, T), E> {
     let start = Instant::now();
     let result = work()?;
     Ok((start.elapsed().as_secs_f64(), result))

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use untrain_core::{Column, Dataset, Kind, Role};
 
@@ -53,7 +54,7 @@ impl Peers {
 
 impl Script<'_> {
     /// Trains all peers on the data.
-    pub(super) fn run(&self, data: &Split) -> Result<Peers> {
+    pub(super) fn run<T: DeserializeOwned>(&self, data: &Split) -> Result<T> {
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         export(&data.train, &folder.path().join("train.csv"))?;
         export(&data.test, &folder.path().join("test.csv"))?;

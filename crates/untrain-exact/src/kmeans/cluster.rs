@@ -1,0 +1,311 @@
+//! k-means of one node of the tree: weighted points with integer coordinates.
+
+use untrain_core::{mix, unit};
+
+use crate::points::{Point, Points};
+
+/// Points with what a node needs of them. Their order is canonical: by key, then by coordinates.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Weighted {
+    pub(super) points: Points,
+    /// The randomness of each point.
+    pub(super) keys: Vec<u64>,
+    /// How many records each stands for.
+    pub(super) weights: Vec<f64>,
+}
+
+/// What is done at a node.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Effort {
+    pub(super) n_clusters: usize,
+    pub(super) n_columns: usize,
+    pub(super) max_iter: u32,
+    pub(super) n_init: u32,
+    pub(super) tol: f64,
+}
+
+/// The exact sums of the records of a cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Cluster {
+    pub(super) size: u64,
+    /// Of the coordinates, by column.
+    pub(super) sums: Vec<f64>,
+    /// Of the squared lengths.
+    pub(super) squares: u128,
+}
+
+/// Centres in blocks of lanes, so that a row meets all of a block at once.
+#[derive(Debug, Clone)]
+pub(super) struct Centres {
+    n_columns: usize,
+    /// Half the squared lengths; infinite where a lane has no centre.
+    halves: Vec<[f64; LANES]>,
+    /// By block and column.
+    table: Vec<[f64; LANES]>,
+}
+
+/// One way to cut points into clusters.
+struct Cut {
+    /// The cluster of each point.
+    places: Vec<u32>,
+    counts: Vec<f64>,
+    /// By cluster and column; exact, since coordinates are integers.
+    sums: Vec<f64>,
+}
+
+const LANES: usize = 8;
+/// First centres are chosen among so many points a cluster: those whose keys are smallest.
+const SAMPLE: usize = 64;
+
+impl Weighted {
+    pub(super) fn new(n_dense: usize) -> Self {
+        Self { points: Points::new(n_dense), ..Self::default() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(super) fn push(&mut self, point: Point<'_>, key: u64, weight: f64) {
+        self.points.push(point);
+        self.keys.push(key);
+        self.weights.push(weight);
+    }
+
+    /// The cluster of each point and the centres, the best of `n_init` tries. A try has no randomness but the keys.
+    pub(super) fn clusters(&self, effort: &Effort) -> Vec<u32> {
+        let norms: Vec<f64> = self.points.iter().map(|point| point.norm()).collect();
+        let tolerance = effort.tol * self.variance(&norms, effort.n_columns);
+        let mut best: Option<(f64, Vec<u32>)> = None;
+        for run in 0..effort.n_init {
+            let centres = self.first_centres(effort, &norms, run);
+            let (places, gain) = self.lloyd(effort, centres, tolerance);
+            if best.as_ref().is_none_or(|(most, _)| gain > *most) {
+                best = Some((gain, places));
+            }
+        }
+        best.map(|(_, places)| places).unwrap_or_default()
+    }
+
+    /// The mean variance of the columns.
+    fn variance(&self, norms: &[f64], n_columns: usize) -> f64 {
+        let mut sums = vec![0.0; n_columns];
+        let (mut n, mut squares) = (0.0, 0.0);
+        for ((point, weight), norm) in self.points.iter().zip(&self.weights).zip(norms) {
+            add(&mut sums, point, *weight);
+            n += weight;
+            squares += weight * norm;
+        }
+        if n == 0.0 {
+            return 0.0;
+        }
+        let of_sums: f64 = sums.iter().map(|sum| sum / n * sum).sum();
+        ((squares - of_sums) / n / n_columns.max(1) as f64).max(0.0)
+    }
+
+    /// Greedy k-means++: of a few points drawn with a chance in proportion to their squared distance from the centres so far,
+    /// the one that brings all points nearest becomes a centre.
+    ///
+    /// The draws are a race: the smallest of `−ln(u) / chance` wins with exactly that chance, whoever else takes part, so that
+    /// a draw depends on nobody's place in a sequence.
+    fn first_centres(&self, effort: &Effort, norms: &[f64], run: u32) -> Vec<f64> {
+        let n = self.len().min(SAMPLE * effort.n_clusters);
+        let tries = 2 + effort.n_clusters.ilog2() as usize;
+        let mut nearest = vec![1.0; n];
+        let mut chosen: Vec<usize> = Vec::new();
+        let mut spread = vec![0.0; effort.n_columns];
+        for round in 0..effort.n_clusters {
+            let mut race: Vec<(f64, usize)> = Vec::with_capacity(n);
+            for i in 0..n {
+                let chance = self.weights[i] * nearest[i];
+                if chance > 0.0 {
+                    let u = unit(mix(self.keys[i], (u64::from(run) << 32) | round as u64));
+                    race.push((-libm::log1p(-u) / chance, i));
+                }
+            }
+            let order = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+            let tries = if round == 0 { 1 } else { tries.min(race.len()) };
+            if race.len() > tries && tries > 0 {
+                race.select_nth_unstable_by(tries - 1, order);
+                race.truncate(tries);
+            }
+            race.sort_unstable_by(order);
+            let mut best: Option<(f64, usize, Vec<f64>)> = None;
+            for (_, candidate) in race {
+                scatter(&mut spread, self.points.point(candidate));
+                let mut total = 0.0;
+                let mut after = Vec::with_capacity(n);
+                for i in 0..n {
+                    let distance = norms[i] + norms[candidate] - 2.0 * dot(&spread, self.points.point(i));
+                    let distance = if chosen.is_empty() { distance } else { distance.min(nearest[i]) };
+                    total += self.weights[i] * distance;
+                    after.push(distance);
+                }
+                clear(&mut spread, self.points.point(candidate));
+                if best.as_ref().is_none_or(|(least, ..)| total < *least) {
+                    best = Some((total, candidate, after));
+                }
+            }
+            // All points are centres already, or there is none.
+            let Some((_, candidate, after)) = best else { break };
+            chosen.push(candidate);
+            nearest = after;
+        }
+        let mut centres = vec![0.0; chosen.len() * effort.n_columns];
+        for (centre, i) in centres.chunks_exact_mut(effort.n_columns.max(1)).zip(&chosen) {
+            scatter(centre, self.points.point(*i));
+        }
+        centres
+    }
+
+    /// Lloyd's steps until nothing moves, or little; a cluster that loses all its points keeps its centre. Answers with the
+    /// places and with `Σ |sums|² / size`, which is largest where the inertia is smallest.
+    fn lloyd(&self, effort: &Effort, mut centres: Vec<f64>, tolerance: f64) -> (Vec<u32>, f64) {
+        let (d, n) = (effort.n_columns, self.len());
+        let k = if d == 0 { usize::from(n > 0) } else { centres.len() / d };
+        let mut cut = Cut { places: vec![u32::MAX; n], counts: vec![0.0; k], sums: vec![0.0; k * d] };
+        for _ in 0..effort.max_iter {
+            if !self.assign(&Centres::new(&centres, k, d), &mut cut, d) {
+                break;
+            }
+            let mut shift = 0.0;
+            for (cluster, count) in cut.counts.iter().enumerate().filter(|(_, count)| **count > 0.0) {
+                let (from, to) = (cluster * d, (cluster + 1) * d);
+                for (centre, sum) in centres[from..to].iter_mut().zip(&cut.sums[from..to]) {
+                    let mean = rounded(*sum, *count);
+                    shift += (mean - *centre) * (mean - *centre);
+                    *centre = mean;
+                }
+            }
+            if shift <= tolerance {
+                break;
+            }
+        }
+        let gain = |(sums, count): (&[f64], &f64)| if *count > 0.0 { sums.iter().map(|sum| sum / count * sum).sum::<f64>() } else { 0.0 };
+        let gain = cut.sums.chunks_exact(d.max(1)).zip(&cut.counts).map(gain).sum();
+        (cut.places, gain)
+    }
+
+    /// Puts each point with its nearest centre; tells whether any changed.
+    fn assign(&self, centres: &Centres, cut: &mut Cut, d: usize) -> bool {
+        let mut changed = false;
+        for (i, point) in self.points.iter().enumerate() {
+            let (place, old) = (centres.nearest(point).0 as u32, cut.places[i]);
+            if place == old {
+                continue;
+            }
+            changed = true;
+            let weight = self.weights[i];
+            if old != u32::MAX {
+                add(&mut cut.sums[old as usize * d..(old as usize + 1) * d], point, -weight);
+                cut.counts[old as usize] -= weight;
+            }
+            add(&mut cut.sums[place as usize * d..(place as usize + 1) * d], point, weight);
+            cut.counts[place as usize] += weight;
+            cut.places[i] = place;
+        }
+        changed
+    }
+}
+
+impl Cluster {
+    /// Nobody.
+    pub(super) fn new(n_columns: usize) -> Self {
+        Self { size: 0, sums: vec![0.0; n_columns], squares: 0 }
+    }
+
+    pub(super) fn add_point(&mut self, point: Point<'_>) {
+        self.size += 1;
+        add(&mut self.sums, point, 1.0);
+        self.squares += point.norm() as u128;
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.size += other.size;
+        self.sums.iter_mut().zip(&other.sums).for_each(|(sum, more)| *sum += more);
+        self.squares += other.squares;
+    }
+
+    /// The mean, rounded to integers.
+    pub(super) fn centre(&self) -> Vec<f64> {
+        self.sums.iter().map(|sum| rounded(*sum, self.size as f64)).collect()
+    }
+
+    /// The sum of squared distances from `centre`.
+    pub(super) fn inertia(&self, centre: &[f64]) -> f64 {
+        let (mut cross, mut norm) = (0_i128, 0_i128);
+        for (sum, centre) in self.sums.iter().zip(centre) {
+            cross += (*sum as i128) * (*centre as i128);
+            norm += (*centre as i128) * (*centre as i128);
+        }
+        (self.squares as i128 - 2 * cross + i128::from(self.size) * norm) as f64
+    }
+}
+
+impl Centres {
+    pub(super) fn new(centres: &[f64], k: usize, n_columns: usize) -> Self {
+        let blocks = k.div_ceil(LANES);
+        let mut new = Self { n_columns, halves: vec![[f64::INFINITY; LANES]; blocks], table: vec![[0.0; LANES]; blocks * n_columns] };
+        for cluster in 0..k {
+            let (block, lane) = (cluster / LANES, cluster % LANES);
+            let centre = &centres[cluster * n_columns..(cluster + 1) * n_columns];
+            new.halves[block][lane] = centre.iter().map(|x| x * x).sum::<f64>() / 2.0;
+            for (column, x) in centre.iter().enumerate() {
+                new.table[block * n_columns + column][lane] = *x;
+            }
+        }
+        new
+    }
+
+    /// The first of the centres that are nearest: where `|c|²/2 − x·c` is smallest; and that number.
+    pub(super) fn nearest(&self, point: Point<'_>) -> (usize, f64) {
+        let (mut best, mut least) = (0, f64::INFINITY);
+        for (block, halves) in self.halves.iter().enumerate() {
+            let table = &self.table[block * self.n_columns..(block + 1) * self.n_columns];
+            let mut scores = *halves;
+            for (x, centres) in point.dense.iter().zip(table) {
+                let x = f64::from(*x);
+                for lane in 0..LANES {
+                    scores[lane] -= x * centres[lane];
+                }
+            }
+            for (column, x) in point.sparse {
+                let (x, centres) = (f64::from(*x), &table[*column as usize]);
+                for lane in 0..LANES {
+                    scores[lane] -= x * centres[lane];
+                }
+            }
+            for (lane, score) in scores.iter().enumerate() {
+                if *score < least {
+                    (best, least) = (block * LANES + lane, *score);
+                }
+            }
+        }
+        (best, least)
+    }
+}
+
+/// `sum / n` rounded to an integer.
+fn rounded(sum: f64, n: f64) -> f64 {
+    (sum / n).round_ties_even() + 0.0
+}
+
+fn add(sums: &mut [f64], point: Point<'_>, weight: f64) {
+    sums.iter_mut().zip(point.dense).for_each(|(sum, x)| *sum += weight * f64::from(*x));
+    point.sparse.iter().for_each(|(column, x)| sums[*column as usize] += weight * f64::from(*x));
+}
+
+fn scatter(spread: &mut [f64], point: Point<'_>) {
+    spread.iter_mut().zip(point.dense).for_each(|(place, x)| *place = f64::from(*x));
+    point.sparse.iter().for_each(|(column, x)| spread[*column as usize] = f64::from(*x));
+}
+
+fn clear(spread: &mut [f64], point: Point<'_>) {
+    spread.iter_mut().zip(point.dense).for_each(|(place, _)| *place = 0.0);
+    point.sparse.iter().for_each(|(column, _)| spread[*column as usize] = 0.0);
+}
+
+fn dot(spread: &[f64], point: Point<'_>) -> f64 {
+    let dense: f64 = spread.iter().zip(point.dense).map(|(a, x)| a * f64::from(*x)).sum();
+    dense + point.sparse.iter().map(|(column, x)| spread[*column as usize] * f64::from(*x)).sum::<f64>()
+}

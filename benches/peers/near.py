@@ -51,6 +51,7 @@ def encoded(train, test, categorical):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("folder", type=Path)
+    arguments.add_argument("learner", choices=["knn", "kmeans"])
     arguments.add_argument("--threads", type=int, default=1)
     arguments.add_argument("--seeds", type=int, default=3)
     options = arguments.parse_args()
@@ -62,7 +63,7 @@ def main():
     test, truth = test[:N_TEST], truth[:N_TEST]
 
     kmeans = []
-    for name, make in KMEANS:
+    for name, make in KMEANS if options.learner == "kmeans" else []:
         print(f"  {name} …", file=sys.stderr, flush=True)
         runs = []
         for seed in range(options.seeds):
@@ -73,7 +74,7 @@ def main():
         kmeans.append({"name": name, "train_seconds": statistics.median(seconds), "inertia": statistics.median(inertia)})
 
     knn = []
-    for algorithm in KNN:
+    for algorithm in KNN if options.learner == "knn" else []:
         print(f"  {algorithm} …", file=sys.stderr, flush=True)
         model = KNeighborsClassifier(5, algorithm=algorithm, n_jobs=options.threads).fit(train, labels)
         start, rows = time.perf_counter(), 0

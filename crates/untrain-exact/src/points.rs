@@ -26,6 +26,9 @@ pub(crate) struct Space {
     limit: f64,
 }
 
+/// What is added and taken away again rounds to an integer, ties to even, without the call that many processors need for it.
+const ROUNDER: f64 = (3_u64 << 51) as f64;
+
 /// One dense column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Axis {
@@ -119,8 +122,6 @@ impl Space {
     /// The coordinate of a quantised number, `None` if it is missing.
     pub(crate) fn coordinate(&self, column: usize, q: Option<f64>) -> f32 {
         let Axis { centre, factor, filler } = self.axes[column];
-        // What is added and taken away again rounds to an integer, ties to even, without a call that many processors need.
-        const ROUNDER: f64 = (3_u64 << 51) as f64;
         q.map_or(filler, |q| ((((q - centre) * factor).clamp(-self.limit, self.limit) + ROUNDER) - ROUNDER) as f32 + 0.0)
     }
 

@@ -38,6 +38,7 @@ fn params() -> impl Strategy<Value = KnnParams> {
         .prop_map(|(n_neighbors, weights, metric, index, preprocessing)| KnnParams { n_neighbors, weights, metric, index, preprocessing })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "map_err passes errors by value")]
 fn fail(error: Error) -> TestCaseError {
     TestCaseError::fail(error.to_string())
 }

@@ -165,14 +165,14 @@ pub(crate) fn run(args: &Args, app: &App) -> Result<Outcome> {
 
 fn near(args: &Args, learner: Near, script: &Path, app: &App) -> Result<near::Report> {
     let (seeds, deletions) = if args.quick { (1, QUICK_DELETIONS.min(args.deletions)) } else { (args.seeds, args.deletions) };
-    let script = Script { python: &args.python, path: script, n_threads: args.bench_threads, n_seeds: seeds };
+    let script = Script { python: &args.python, path: script, n_threads: args.bench_threads, n_seeds: seeds, also: &[learner.name()] };
     let plan = near::Plan { seeds, deletions, quick: args.quick, peers: args.peers.then_some(script) };
     plan.run(learner, adult()?, |words| app.words.say(words))
 }
 
 fn measure_all(args: &Args, app: &App) -> Result<Report> {
     let (seeds, deletions) = if args.quick { (1, QUICK_DELETIONS.min(args.deletions)) } else { (args.seeds, args.deletions) };
-    let script = Script { python: &args.python, path: &args.peers_script, n_threads: args.bench_threads, n_seeds: seeds };
+    let script = Script { python: &args.python, path: &args.peers_script, n_threads: args.bench_threads, n_seeds: seeds, also: &[] };
     let plan = Plan { app, deletions, seeds, peers: args.peers.then_some(script) };
     let suite = args.suite.or(if args.data.is_none() { Some(Suite::All) } else { None });
     let wants = |one| suite == Some(one) || suite == Some(Suite::All);

@@ -111,37 +111,21 @@ impl Weighted {
     fn first_centres(&self, effort: &Effort, norms: &[f64], run: u32) -> Vec<f64> {
         let n = self.len().min(SAMPLE * effort.n_clusters);
         let tries = 2 + effort.n_clusters.ilog2() as usize;
-        let mut nearest = vec![1.0; n];
+        let mut nearest: Option<Vec<f64>> = None;
         let mut chosen: Vec<usize> = Vec::new();
         let mut spread = vec![0.0; effort.n_columns];
         for round in 0..effort.n_clusters {
-            let mut race: Vec<(f64, usize)> = Vec::with_capacity(n);
-            for i in 0..n {
-                let chance = self.weights[i] * nearest[i];
-                if chance > 0.0 {
-                    let u = unit(mix(self.keys[i], (u64::from(run) << 32) | round as u64));
-                    race.push((-libm::log1p(-u) / chance, i));
-                }
-            }
-            let order = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-            let tries = if round == 0 { 1 } else { tries.min(race.len()) };
-            if race.len() > tries && tries > 0 {
-                race.select_nth_unstable_by(tries - 1, order);
-                race.truncate(tries);
-            }
-            race.sort_unstable_by(order);
+            let tries = if round == 0 { 1 } else { tries };
             let mut best: Option<(f64, usize, Vec<f64>)> = None;
-            for (_, candidate) in race {
+            for candidate in self.drawn(n, nearest.as_deref(), (u64::from(run) << 32) | round as u64, tries) {
                 scatter(&mut spread, self.points.point(candidate));
-                let mut total = 0.0;
                 let mut after = Vec::with_capacity(n);
-                for i in 0..n {
-                    let distance = norms[i] + norms[candidate] - 2.0 * dot(&spread, self.points.point(i));
-                    let distance = if chosen.is_empty() { distance } else { distance.min(nearest[i]) };
-                    total += self.weights[i] * distance;
-                    after.push(distance);
+                for (i, norm) in norms.iter().enumerate().take(n) {
+                    let distance = norm + norms[candidate] - 2.0 * dot(&spread, self.points.point(i));
+                    after.push(nearest.as_ref().map_or(distance, |nearest| distance.min(nearest[i])));
                 }
                 clear(&mut spread, self.points.point(candidate));
+                let total: f64 = after.iter().zip(&self.weights).map(|(distance, weight)| distance * weight).sum();
                 if best.as_ref().is_none_or(|(least, ..)| total < *least) {
                     best = Some((total, candidate, after));
                 }
@@ -149,7 +133,7 @@ impl Weighted {
             // All points are centres already, or there is none.
             let Some((_, candidate, after)) = best else { break };
             chosen.push(candidate);
-            nearest = after;
+            nearest = Some(after);
         }
         let mut centres = vec![0.0; chosen.len() * effort.n_columns];
         for (centre, i) in centres.chunks_exact_mut(effort.n_columns.max(1)).zip(&chosen) {
@@ -158,11 +142,30 @@ impl Weighted {
         centres
     }
 
+    /// The first `tries` in a race of the first `n` points, each with a chance in proportion to its weight, and to its squared
+    /// distance from the nearest centre if there is one.
+    fn drawn(&self, n: usize, nearest: Option<&[f64]>, race: u64, tries: usize) -> Vec<usize> {
+        let mut times: Vec<(f64, usize)> = Vec::with_capacity(n);
+        for (i, (key, weight)) in self.keys.iter().zip(&self.weights).enumerate().take(n) {
+            let chance = nearest.map_or(1.0, |nearest| nearest[i]) * weight;
+            if chance > 0.0 {
+                times.push((-libm::log1p(-unit(mix(*key, race))) / chance, i));
+            }
+        }
+        let order = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        if times.len() > tries {
+            times.select_nth_unstable_by(tries - 1, order);
+            times.truncate(tries);
+        }
+        times.sort_unstable_by(order);
+        times.into_iter().map(|(_, i)| i).collect()
+    }
+
     /// Lloyd's steps until nothing moves, or little; a cluster that loses all its points keeps its centre. Answers with the
     /// places and with `Σ |sums|² / size`, which is largest where the inertia is smallest.
     fn lloyd(&self, effort: &Effort, mut centres: Vec<f64>, tolerance: f64) -> (Vec<u32>, f64) {
         let (d, n) = (effort.n_columns, self.len());
-        let k = if d == 0 { usize::from(n > 0) } else { centres.len() / d };
+        let k = centres.len().checked_div(d).unwrap_or(usize::from(n > 0));
         let mut cut = Cut { places: vec![u32::MAX; n], counts: vec![0.0; k], sums: vec![0.0; k * d] };
         for _ in 0..effort.max_iter {
             if !self.assign(&Centres::new(&centres, k, d), &mut cut, d) {

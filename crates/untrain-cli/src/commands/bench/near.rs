@@ -36,6 +36,16 @@ pub(super) enum Near {
     Kmeans,
 }
 
+impl Near {
+    /// What the script of the peers calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Knn => "knn",
+            Self::Kmeans => "kmeans",
+        }
+    }
+}
+
 /// How the learners are measured.
 pub(super) struct Plan<'a> {
     pub(super) seeds: u64,

@@ -38,6 +38,8 @@ pub(super) struct Script<'a> {
     pub(super) path: &'a Path,
     pub(super) n_threads: usize,
     pub(super) n_seeds: u64,
+    /// What the script is told besides.
+    pub(super) also: &'a [&'a str],
 }
 
 #[derive(Serialize)]
@@ -66,6 +68,7 @@ impl Script<'_> {
             .arg(self.path)
             .arg(folder.path())
             .args(["--threads", &n_threads, "--seeds", &self.n_seeds.to_string()])
+            .args(self.also)
             .envs(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"].map(|name| (name, &n_threads)))
             .stderr(Stdio::inherit())
             .output()

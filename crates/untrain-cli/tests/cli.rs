@@ -421,7 +421,7 @@ fn names_that_do_not_exist_come_with_the_nearest() {
     hint: did you mean "n_trees"?
     "#);
     insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forrest"]), @r#"
-    error: hyperparameter "learner": there is no learner "forrest"; there is forest
+    error: hyperparameter "learner": there is no learner "forrest"; there is forest, sgd, sisa
     hint: did you mean "forest"?
     "#);
     insta::assert_snapshot!(place.refused(2, &["forget", "people", "--where", "aeg < 18"]), @r#"

@@ -539,6 +539,7 @@ fn help_says_what_there_is() {
     Commands:
       demo         Import a real dataset, train, forget 100 people, and prove it
       import       Import a file of records: csv, tsv, jsonl (each also with .gz) or parquet
+      plan         Tell what sharding a learner would cost and save, before training
       train        Train a model on a dataset
       predict      Predict the records of a file
       evaluate     Compare a model's predictions with the truth, on the held-out records or on a file
@@ -657,4 +658,63 @@ fn a_recommender_forgets_a_person_by_name() {
     place.done(&["import", "interactions.csv", "--as", "ratings", "--id", "id", "--target", "stars"]);
     let error = place.refused(2, &["train", "ratings", "--as", "shelf", "--learner", "recommend"]);
     assert!(error.contains("hint: import the file again with --subject COLUMN"), "{error}");
+#[test]
+fn a_plan_tells_what_shards_and_slices_cost_before_anything_is_trained() {
+    let place = Place::new();
+    place.write("people.csv", &people(|_| true));
+    place.done(&[IMPORT, &["--holdout", "0.2"]].concat());
+    let sharded = ["plan", "people", "--learner", "sisa", "--set", "base=sgd", "--set", "n_shards=6", "--set", "n_slices=3"];
+    let line = [&sharded[..], &["--set", "shard_by=subject", "--requests", "10"]].concat();
+    insta::assert_snapshot!(place.done(&line), @r"
+    dataset  people, 241 records to train on
+    learner  sgd
+     shards   slices   records a shard   one request   by the paper   10 one by one   10 in a batch   models     bytes   score   loss
+    ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+          4        1             49–69       25.01 %        25.00 %         24.54 %         90.41 %        4     3,396   —       —
+          4        4             49–69       18.75 %        18.75 %         18.40 %         80.20 %       16    13,584   —       —
+          4       16             49–69       17.16 %        17.19 %         16.83 %         77.44 %       64    54,336   —       —
+          6        3             26–53       13.30 %        12.96 %         13.05 %         69.67 %       18    11,358   —       —      the recipe
+          8        1             19–38       12.76 %        12.50 %         12.52 %         71.07 %        8     4,824   —       —
+          8        4             19–38        9.56 %         9.38 %          9.38 %         58.53 %       32    19,296   —       —
+          8       16             19–38        8.90 %         8.59 %          8.74 %         55.94 %      128    77,184   —       —
+         16        1              6–27        6.82 %         6.25 %          6.69 %         47.75 %       16     7,792   —       —
+         16        4              6–27        5.23 %         4.69 %          5.13 %         38.46 %       64    31,168   —       —
+         16       16              6–27        4.98 %         4.30 %          4.88 %         37.02 %      256   124,672   —       —
+         32        1              0–20        3.71 %         3.12 %          3.64 %         29.56 %       32     8,928   —       —
+         32        4              0–20        2.92 %         2.34 %          2.87 %         23.88 %      128    35,712   —       —
+         32       16              0–20        2.90 %         2.15 %          2.84 %         23.73 %      512   142,848   —       —
+    ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    shares are of the records that training goes over; `by the paper` is one request with equal shards and slices
+    scores: --measure trains every entry
+    ");
+    let plan = place.json(&[&sharded[..], &["--measure"]].concat());
+    assert_eq!(plan["scored_on"], "the holdout");
+    assert!(plan["entries"].as_array().unwrap().iter().all(|entry| entry["scores"]["accuracy"].is_number()), "{plan}");
+    // A learner that trains anew has no use for slices, one that revises its model none for shards.
+    let native = place.json(&["plan", "people", "--learner", "forest"]);
+    assert_eq!((&native["is_native"], native["entries"].as_array().unwrap().len()), (&true.into(), 0));
+    assert_eq!(native["revision"]["records"], 241);
+    assert_eq!(place.json(&["list"])["datasets"][0]["models"].as_array().unwrap().len(), 0);
+    insta::assert_snapshot!(place.refused(2, &["plan", "people", "--learner", "sisa", "--set", "base=sgdd"]), @r#"
+    error: hyperparameter "base": there is no learner "sgdd"; there is forest, sgd, sisa
+    hint: did you mean "sgd"?
+    "#);
+}
+
+#[test]
+fn shards_by_subject_forget_a_person_as_if_they_had_never_been_there() {
+    let place = Place::new();
+    place.write("people.csv", &people(|_| true));
+    place.done(IMPORT);
+    let settings = ["--set", "base=sgd", "--set", "n_shards=3", "--set", "shard_by=subject", "--set", "aggregation=stacked"];
+    place.done(&[&["train", "people", "--as", "income", "--learner", "sisa"], &settings[..]].concat());
+    place.done(&["forget", "people", "--subject", "p5"]);
+    assert_eq!(place.json(&["verify", "income"])["equal"], true);
+    place.done(&["predict", "income", "people.csv"]);
+    place.done(&["export", "income", "--format", "json", "--out", "income.json"]);
+    let other = Place::new();
+    other.write("people.csv", &people(|_| true));
+    other.done(&["import", "people.csv", "--as", "people", "--id", "id", "--target", "income"]);
+    let refused = other.refused(2, &[&["train", "people", "--as", "income", "--learner", "sisa"], &settings[..]].concat());
+    assert!(refused.contains("no column is the subject"), "{refused}");
 }

@@ -108,7 +108,7 @@ impl Learner for Sisa {
     fn fit(&self, data: &Dataset) -> Result<SisaModel> {
         self.check(data)?;
         let seats = Seats::of(self, data)?;
-        let parts = self.parts(&seats, data, &self.all())?;
+        let parts = parts(&seats, data, &self.all())?;
         let shards = parts.par_iter().map(|part| Shard::train(self, part)).collect::<Result<Vec<_>>>()?;
         let weights = stacking::weights(self, &shards, &seats, data)?;
         Ok(SisaModel { learner: self.clone(), columns: columns(self, data), seats, shards, weights })
@@ -191,7 +191,7 @@ impl Sisa {
     /// As [`Sisa::sizes`].
     pub fn shard(&self, data: &Dataset, shard: u32) -> Result<Dataset> {
         self.params.check()?;
-        let parts = self.parts(&Seats::of(self, data)?, data, &[shard])?;
+        let parts = parts(&Seats::of(self, data)?, data, &[shard])?;
         Ok(parts.into_iter().next().map_or_else(|| data.clone(), |part| part.data))
     }
 
@@ -217,20 +217,6 @@ impl Sisa {
         Ok(())
     }
 
-    /// The records of each of `shards`, in their order. Kinds are those of the whole.
-    fn parts(&self, seats: &Seats, data: &Dataset, shards: &[u32]) -> Result<Vec<Part>> {
-        if seats.len() != data.len() {
-            return Err(Error::Malformed { what: "request", reason: "the records left are not those of the model".to_owned() });
-        }
-        let (seats, whole) = (seats.iter().collect::<Vec<_>>(), data.with_kinds_declared());
-        let part = |shard: &u32| {
-            let mask: Vec<bool> = seats.iter().map(|seat| seat.shard == *shard).collect();
-            let slices = seats.iter().filter(|seat| seat.shard == *shard).map(|seat| seat.slice).collect();
-            Ok(Part { data: whole.filter(&mask)?, slices })
-        };
-        shards.par_iter().map(part).collect()
-    }
-
     fn all(&self) -> Vec<u32> {
         (0..self.params.n_shards).collect()
     }
@@ -254,7 +240,7 @@ impl SisaModel {
             changes.entry(seat.shard).or_default().push((id.clone(), *seat));
         }
         let affected: Vec<u32> = changes.keys().copied().collect();
-        let parts = self.learner.parts(&self.seats, retained, &affected)?;
+        let parts = parts(&self.seats, retained, &affected)?;
         let revise = |((shard, records), part): ((&u32, &Seated), &Part)| {
             let change = if leave { Change::Leave(records) } else { Change::Join(records) };
             self.shards[*shard as usize].changed(&self.learner, part, change)
@@ -279,6 +265,20 @@ impl SisaModel {
     fn swap(&mut self, places: &[u32], others: &mut [Shard]) {
         places.iter().zip(others).for_each(|(place, other)| std::mem::swap(&mut self.shards[*place as usize], other));
     }
+}
+
+/// The records of each of `shards`, in their order. Kinds are those of the whole.
+fn parts(seats: &Seats, data: &Dataset, shards: &[u32]) -> Result<Vec<Part>> {
+    if seats.len() != data.len() {
+        return Err(Error::Malformed { what: "request", reason: "the records left are not those of the model".to_owned() });
+    }
+    let (seats, whole) = (seats.iter().collect::<Vec<_>>(), data.with_kinds_declared());
+    let part = |shard: &u32| {
+        let mask: Vec<bool> = seats.iter().map(|seat| seat.shard == *shard).collect();
+        let slices = seats.iter().filter(|seat| seat.shard == *shard).map(|seat| seat.slice).collect();
+        Ok(Part { data: whole.filter(&mask)?, slices })
+    };
+    shards.par_iter().map(part).collect()
 }
 
 /// The columns that a model depends on, with their kinds.

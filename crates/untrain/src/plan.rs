@@ -125,7 +125,7 @@ impl Engine {
         }
         let given = (recipe == sharded).then_some(&sharded);
         let mut state_bytes = BTreeMap::new();
-        for (n_shards, n_slices) in grid(given, plan.is_sliced)? {
+        for (n_shards, n_slices) in grid(given, plan.is_sliced) {
             let chosen = with_shards(&sharded, n_shards, n_slices, given)?;
             plan.entries.push(entry(&chosen, &training, options.requests, &mut state_bytes, is_of(given, n_shards, n_slices))?);
         }
@@ -138,7 +138,7 @@ impl Engine {
 
 /// The recipe, or one that shards the learner that it names.
 fn sharded(recipe: &Recipe) -> Result<Recipe> {
-    if recipe.base()?.is_some() {
+    if recipe.base().is_some() {
         return Ok(recipe.clone());
     }
     let params = SisaParams { base: recipe.learner.clone(), base_params: recipe.params.clone(), ..SisaParams::default() };
@@ -154,7 +154,7 @@ fn is_of(given: Option<&Recipe>, n_shards: u32, n_slices: u32) -> bool {
 }
 
 /// The entries to look at, rising: a grid, and what the recipe says.
-fn grid(given: Option<&Recipe>, is_sliced: bool) -> Result<Vec<(u32, u32)>> {
+fn grid(given: Option<&Recipe>, is_sliced: bool) -> Vec<(u32, u32)> {
     let mut grid: Vec<(u32, u32)> = SHARDS
         .iter()
         .flat_map(|n_shards| SLICES.iter().filter(|n_slices| is_sliced || **n_slices == 1).map(|n_slices| (*n_shards, *n_slices)))
@@ -166,7 +166,7 @@ fn grid(given: Option<&Recipe>, is_sliced: bool) -> Result<Vec<(u32, u32)>> {
     }
     grid.sort_unstable();
     grid.dedup();
-    Ok(grid)
+    grid
 }
 
 /// The recipe with other numbers of shards and slices.

@@ -213,22 +213,22 @@ impl Recipe {
     }
 
     /// The recipe of the base, for a learner that is made of another. Its seed differs: hashes of one would follow the other's.
-    pub(crate) fn base(&self) -> Result<Option<Self>> {
-        let Some(Value::String(base)) = self.params.get("base") else { return Ok(None) };
+    pub(crate) fn base(&self) -> Option<Self> {
+        let Some(Value::String(base)) = self.params.get("base") else { return None };
         let params = self.params.get("base_params").and_then(Value::as_object).cloned().unwrap_or_default();
-        Ok(Some(Self { learner: base.clone(), seed: mix(self.seed, PURPOSE_BASE), task: self.task, params }))
+        Some(Self { learner: base.clone(), seed: mix(self.seed, PURPOSE_BASE), task: self.task, params })
     }
 
     /// The learner of a recipe for "sisa".
     pub(crate) fn sisa(&self) -> Result<Sisa> {
         let reason = || Error::Malformed { what: "recipe", reason: "it names no base".to_owned() };
-        let base = self.base()?.ok_or_else(reason)?.learner()?;
+        let base = self.base().ok_or_else(reason)?.learner()?;
         Ok(Sisa { base, params: self.read()?, task: self.task()?, seed: Seed(self.seed) })
     }
 
     /// What the learner can predict: what its base can, if it has one.
     fn tasks(&self) -> Result<&'static [Task]> {
-        match self.base()? {
+        match self.base() {
             Some(base) => base.tasks(),
             None => Ok(self.entry()?.tasks),
         }
@@ -317,10 +317,10 @@ fn complete_sisa(settings: Settings) -> Result<Settings> {
     }
     let complete = entry.complete;
     params.insert(OF_BASE.to_owned(), Value::Object(complete(of_base).map_err(in_base)?));
-    let (mut depth, mut next) = (1, Recipe { learner: "sisa".to_owned(), params: params.clone(), ..base }.base()?);
+    let (mut depth, mut next) = (1, Recipe { learner: "sisa".to_owned(), params: params.clone(), ..base }.base());
     while let Some(base) = next {
         depth += usize::from(base.params.contains_key("base"));
-        next = base.base()?;
+        next = base.base();
     }
     if depth > MAX_DEPTH {
         let reason = format!("learners in learners go {depth} deep, and may go {MAX_DEPTH}");

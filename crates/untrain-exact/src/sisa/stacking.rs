@@ -153,7 +153,7 @@ fn solve(matrix: &mut [f64], x: &mut [f64]) -> bool {
     for i in 0..n {
         for j in 0..=i {
             let sum = (0..j).fold(matrix[i * n + j], |sum, k| sum - matrix[i * n + k] * matrix[j * n + k]);
-            if i == j && sum.is_nan() | (sum <= 0.0) {
+            if i == j && (sum.is_nan() || sum <= 0.0) {
                 return false;
             }
             matrix[i * n + j] = if i == j { sum.sqrt() } else { sum / matrix[j * n + j] };

@@ -7,7 +7,7 @@ use untrain_core::{Dataset, Learner as _, Model as _, Reader, Result, Task, Writ
 use super::params::Aggregation;
 use super::seats::Seats;
 use super::shard::Shard;
-use super::{Sisa, SisaModel, columns};
+use super::{Sisa, SisaModel, columns, parts};
 
 const STATE: &[u8; 8] = b"UNTRsst\x01";
 
@@ -44,7 +44,7 @@ pub(super) fn read(learner: &Sisa, state: &[u8], data: &Dataset) -> Result<SisaM
     learner.check(data)?;
     let seats = Seats::of(learner, data)?;
     let mut shards = Vec::new();
-    for part in learner.parts(&seats, data, &learner.all())? {
+    for part in parts(&seats, data, &learner.all())? {
         let n = input.count()?;
         let state = input.raw(n)?;
         if part.data.is_empty() != state.is_empty() {

@@ -2,6 +2,7 @@
 
 mod durable;
 mod forests;
+mod gram;
 mod markdown;
 mod measure;
 mod peers;
@@ -37,7 +38,10 @@ const QUICK_DELETIONS: usize = 100;
 ///
 /// Without --data it measures the suites: Adult, generated tables of 1k to 1M records, and requests through a store.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// What to measure; all suites if neither this nor --data is given
     #[arg(long)]
     suite: Option<Suite>,
@@ -94,6 +98,12 @@ pub(crate) struct Args {
     out: Option<PathBuf>,
 }
 
+/// What is measured apart from the suites.
+#[derive(Debug, clap::Subcommand)]
+enum Part {
+    Gram(gram::Args),
+}
+
 /// What is measured without data of the user's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Suite {
@@ -134,6 +144,9 @@ struct Plan<'a> {
 }
 
 pub(crate) fn run(args: &Args, app: &App) -> Result<Outcome> {
+    if let Some(Part::Gram(args)) = &args.part {
+        return gram::run(args, app);
+    }
     if args.peers && !args.peers_script.is_file() {
         let hint = "run it in a checkout of untrain, or name the script by --peers-script";
         return Err(Usage::with_hint(format!("there is no file {}", args.peers_script.display()), hint).into());

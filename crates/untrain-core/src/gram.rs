@@ -9,6 +9,8 @@ use crate::{Reader, Result, Writer};
 const CHUNK: usize = 512;
 /// Columns of a panel. Only the panels on and right of the diagonal are multiplied.
 const PANEL: usize = 32;
+/// Up to so many sparse columns, their sums of products wait in `f64` with the others; with more, emptying them would cost more.
+const FEW_SPARSE: usize = 512;
 /// Sums of integers up to here are exact in `f64`, in any order and with or without fused multiply-add.
 const EXACT: f64 = (1_u64 << 53) as f64;
 
@@ -108,8 +110,8 @@ impl Gram {
             }
             block.sum += weight;
             block.multiply();
-            for row in 0..rows {
-                self.add_sparse::<1>(block.sparse(row));
+            if block.pairs.is_empty() {
+                (0..rows).for_each(|row| self.add_sparse::<1>(block.sparse(row)));
             }
         }
         block.flush(self);
@@ -199,6 +201,9 @@ struct Block {
     /// Dense by dense, all of it; only what is on and right of the panels on the diagonal is used.
     products: Vec<f64>,
     cross: Vec<f64>,
+    /// Sparse by sparse, the upper triangle; empty if there are many columns.
+    pairs: Vec<f64>,
+    n_sparse: usize,
     /// The most that the magnitudes of products may have added up to.
     sum: f64,
 }
@@ -213,6 +218,8 @@ impl Block {
             ends: Vec::with_capacity(CHUNK),
             products: vec![0.0; n_dense * n_dense],
             cross: vec![0.0; n_sparse * n_dense],
+            pairs: vec![0.0; if n_sparse > FEW_SPARSE { 0 } else { triangle(n_sparse) }],
+            n_sparse,
             sum: 0.0,
         }
     }
@@ -252,13 +259,18 @@ impl Block {
 
     fn multiply(&mut self) {
         let d = self.d;
-        for row in 0..self.rows {
-            let (from, to) = (if row == 0 { 0 } else { self.ends[row - 1] }, self.ends[row]);
-            let values = &self.dense[row * d..(row + 1) * d];
-            for (column, value) in &self.sparse[from..to] {
-                let sums = &mut self.cross[*column as usize * d..][..d];
+        let mut from = 0;
+        for (row, to) in self.ends.iter().enumerate() {
+            let (entries, values) = (&self.sparse[from..*to], &self.dense[row * d..(row + 1) * d]);
+            from = *to;
+            for (i, (column, value)) in entries.iter().enumerate() {
                 let value = f64::from(*value);
+                let sums = &mut self.cross[*column as usize * d..][..d];
                 sums.iter_mut().zip(values).for_each(|(sum, q)| *sum += value * q);
+                if !self.pairs.is_empty() {
+                    let sums = &mut self.pairs[start(self.n_sparse, *column as usize)..];
+                    entries[i..].iter().for_each(|(other, q)| sums[(other - column) as usize] += value * f64::from(*q));
+                }
             }
         }
         let values = &self.dense[..self.rows * d];
@@ -286,6 +298,8 @@ impl Block {
             row[i..].iter().zip(&mut sums).for_each(|(product, sum)| *sum += i128::from(*product as i64));
         }
         gram.cross.iter_mut().zip(&self.cross).for_each(|(sum, product)| *sum += i128::from(*product as i64));
+        gram.sparse.iter_mut().zip(&self.pairs).for_each(|(sum, product)| *sum += i128::from(*product as i64));
+        self.pairs.fill(0.0);
         self.products.fill(0.0);
         self.cross.fill(0.0);
         self.sum = 0.0;
@@ -319,6 +333,15 @@ mod tests {
         assert_eq!(gram.at(0, 1), largest * (5 * largest - 10));
         assert_eq!(gram.at(2, 0), 15 * largest);
         assert_eq!(gram.at(2, 2), 55);
+    }
+
+    #[test]
+    fn sparse_columns_may_be_many_and_alone() {
+        for n_sparse in [3, FEW_SPARSE + 1] {
+            let mut gram = Gram::new(0, n_sparse);
+            gram.extend(3, |i, _, sparse| sparse.extend([(0, 1.0), (2, i as f32)]));
+            assert_eq!((gram.at(0, 0), gram.at(2, 0), gram.at(2, 2), gram.at(1, 1)), (3, 3, 5, 0));
+        }
     }
 
     #[test]

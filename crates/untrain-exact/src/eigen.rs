@@ -155,8 +155,8 @@ mod tests {
         }
         let full: Vec<f64> = (0..d * d).map(|at| 1.0 / (1 + at / d + at % d) as f64).collect();
         check(&full, d);
-        check(&vec![0.0; 9], 3);
-        check(&vec![1.0; 49], 7);
+        check(&[0.0; 9], 3);
+        check(&[1.0; 49], 7);
         check(&[5.0], 1);
         assert_eq!(symmetric(Vec::new(), 0), (Vec::new(), Vec::new()));
     }

@@ -199,7 +199,7 @@ impl Moments {
     pub(crate) fn total(&self, terms: &[Term]) -> Scatter {
         let n = i128::from(self.n());
         let sums: Vec<i128> = (0..self.gram.n_columns()).map(|column| self.sum(column)).collect();
-        self.scatter(terms, |a, b| (n * self.gram.at(a, b) - sums[a] * sums[b], 0.0))
+        scatter(terms, |a, b| (n * self.gram.at(a, b) - sums[a] * sums[b], 0.0))
     }
 
     /// The sum of products of what is left without the mean of the row's class.
@@ -210,7 +210,7 @@ impl Moments {
                 (i128::from(self.of_class(class)), (0..self.gram.n_columns()).map(|column| self.gram.at(column, target)).collect())
             })
             .collect();
-        self.scatter(terms, |a, b| {
+        scatter(terms, |a, b| {
             // A sum of squares over a count is a whole number and a rest; only the rests are rounded.
             let (mut whole, mut rest) = (self.gram.at(a, b), 0.0);
             for (n, sums) in &classes {
@@ -243,21 +243,6 @@ impl Moments {
     fn sum(&self, column: usize) -> i128 {
         self.gram.at(self.shape.one(), column)
     }
-
-    /// The matrix whose entries between columns are `entry`, each the difference of an integer and a rest.
-    fn scatter(&self, terms: &[Term], entry: impl Fn(usize, usize) -> (i128, f64)) -> Scatter {
-        let p = terms.len();
-        let mut values = vec![0.0; p * p];
-        for (i, a) in terms.iter().enumerate() {
-            for (b, value) in terms[i..].iter().zip(&mut values[i * p + i..(i + 1) * p]) {
-                *value = match (a.missing, b.missing) {
-                    (None, None) => difference(entry(a.at, b.at)),
-                    _ => imputed(a, b, &entry),
-                };
-            }
-        }
-        Scatter { p, values }
-    }
 }
 
 impl Scatter {
@@ -273,6 +258,21 @@ fn each(shape: Shape, design: &Design, rows: &[u32], mut act: impl FnMut(&[f64],
         shape.fill(design, *row as usize, &mut dense, &mut sparse);
         act(&dense, &sparse);
     }
+}
+
+/// The matrix whose entries between columns are `entry`, each the difference of an integer and a rest.
+fn scatter(terms: &[Term], entry: impl Fn(usize, usize) -> (i128, f64)) -> Scatter {
+    let p = terms.len();
+    let mut values = vec![0.0; p * p];
+    for (i, a) in terms.iter().enumerate() {
+        for (b, value) in terms[i..].iter().zip(&mut values[i * p + i..(i + 1) * p]) {
+            *value = match (a.missing, b.missing) {
+                (None, None) => difference(entry(a.at, b.at)),
+                _ => imputed(a, b, &entry),
+            };
+        }
+    }
+    Scatter { p, values }
 }
 
 fn difference((whole, rest): (i128, f64)) -> f64 {

@@ -1,4 +1,5 @@
 //! Principal components pass the conformance suite, and are scikit-learn's.
+#![expect(clippy::unreadable_literal, reason = "numbers stand as another program printed them")]
 
 mod small;
 

@@ -2,8 +2,10 @@
 
 mod durable;
 mod forests;
+mod gram;
 mod markdown;
 mod measure;
+mod naive_bayes;
 mod near;
 mod peers;
 mod scale;
@@ -23,6 +25,7 @@ use crate::output::write_file;
 use durable::Durable;
 use forests::{Beside, Group, Measured};
 use measure::Split;
+use naive_bayes::NaiveBayesTable;
 use near::Near;
 use peers::Script;
 
@@ -40,9 +43,9 @@ const QUICK_DELETIONS: usize = 100;
 /// Without --data it measures the suites: Adult, generated tables of 1k to 1M records, and requests through a store.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Measure this learner, not the forest
+    /// Measure this, not the forest
     #[arg(conflicts_with_all = ["suite", "data", "out"])]
-    learner: Option<Near>,
+    part: Option<Part>,
     /// What to measure; all suites if neither this nor --data is given
     #[arg(long)]
     suite: Option<Suite>,
@@ -99,6 +102,20 @@ pub(crate) struct Args {
     out: Option<PathBuf>,
 }
 
+/// What is measured apart from the forest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Exact sums beside plain floats, and ridge regression
+    Gram,
+    /// Nearest neighbours
+    Knn,
+    /// k-means
+    Kmeans,
+    /// Naive Bayes, on Adult and a generated table
+    #[value(name = "naive_bayes")]
+    NaiveBayes,
+}
+
 /// What is measured without data of the user's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Suite {
@@ -144,12 +161,13 @@ pub(crate) fn run(args: &Args, app: &App) -> Result<Outcome> {
         return Err(Usage::with_hint(format!("there is no file {}", args.peers_script.display()), hint).into());
     }
     let document = args.out.as_deref().map(read).transpose()?;
-    let script = args.peers_script.with_file_name("near.py");
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.bench_threads).build().context("cannot start threads")?;
-    if let Some(learner) = args.learner {
-        let report = pool.install(|| near(args, learner, &script, app))?;
-        app.result(&report, near::Report::markdown)?;
-        return Ok(if report.exact { Outcome::Done } else { Outcome::No });
+    let pool = threads(args)?;
+    match args.part {
+        None => {}
+        Some(Part::Gram) => return pool.install(|| gram::run(app)),
+        Some(Part::Knn) => return near(args, Near::Knn, app),
+        Some(Part::Kmeans) => return near(args, Near::Kmeans, app),
+        Some(Part::NaiveBayes) => return bayes(args, app),
     }
     let report = pool.install(|| measure_all(args, app))?;
     if let (Some(path), Some(mut document)) = (&args.out, document) {
@@ -163,17 +181,37 @@ pub(crate) fn run(args: &Args, app: &App) -> Result<Outcome> {
     Ok(if report.is_exact() { Outcome::Done } else { Outcome::No })
 }
 
-fn near(args: &Args, learner: Near, script: &Path, app: &App) -> Result<near::Report> {
+/// Deletions and seeds, and the script of the peers of that name if they are to be measured.
+fn plan_of<'a>(args: &'a Args, script: &'a Path, also: &'a [&'a str]) -> (usize, u64, Option<Script<'a>>) {
     let (seeds, deletions) = if args.quick { (1, QUICK_DELETIONS.min(args.deletions)) } else { (args.seeds, args.deletions) };
-    let script = Script { python: &args.python, path: script, n_threads: args.bench_threads, n_seeds: seeds, also: &[learner.name()] };
-    let plan = near::Plan { seeds, deletions, quick: args.quick, peers: args.peers.then_some(script) };
-    plan.run(learner, adult()?, |words| app.words.say(words))
+    let script = Script { python: &args.python, path: script, n_threads: args.bench_threads, n_seeds: seeds, also };
+    (deletions, seeds, args.peers.then_some(script))
+}
+
+fn near(args: &Args, learner: Near, app: &App) -> Result<Outcome> {
+    let (path, also) = (args.peers_script.with_file_name("near.py"), [learner.name()]);
+    let (deletions, seeds, peers) = plan_of(args, &path, &also);
+    let plan = near::Plan { seeds, deletions, quick: args.quick, peers };
+    let report = threads(args)?.install(|| plan.run(learner, adult()?, |words| app.words.say(words)))?;
+    app.result(&report, near::Report::markdown)?;
+    Ok(if report.exact { Outcome::Done } else { Outcome::No })
+}
+
+fn bayes(args: &Args, app: &App) -> Result<Outcome> {
+    let path = args.peers_script.with_file_name("naive_bayes.py");
+    let (deletions, seeds, peers) = plan_of(args, &path, &[]);
+    let report = threads(args)?.install(|| naive_bayes::run(&adult()?, deletions, seeds, peers.as_ref()))?;
+    app.result(&report, NaiveBayesTable::markdown)?;
+    Ok(if report.is_exact() { Outcome::Done } else { Outcome::No })
+}
+
+fn threads(args: &Args) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new().num_threads(args.bench_threads).build().context("cannot start threads")
 }
 
 fn measure_all(args: &Args, app: &App) -> Result<Report> {
-    let (seeds, deletions) = if args.quick { (1, QUICK_DELETIONS.min(args.deletions)) } else { (args.seeds, args.deletions) };
-    let script = Script { python: &args.python, path: &args.peers_script, n_threads: args.bench_threads, n_seeds: seeds, also: &[] };
-    let plan = Plan { app, deletions, seeds, peers: args.peers.then_some(script) };
+    let (deletions, seeds, peers) = plan_of(args, &args.peers_script, &[]);
+    let plan = Plan { app, deletions, seeds, peers };
     let suite = args.suite.or(if args.data.is_none() { Some(Suite::All) } else { None });
     let wants = |one| suite == Some(one) || suite == Some(Suite::All);
     let mut groups = Vec::new();

@@ -38,7 +38,7 @@ pub(crate) fn table(x: &[[f64; 2]], c: &[&str], y: ArrayRef, kind: Kind) -> Resu
         column("y", kind, Role::Target),
     ];
     let ids = StringArray::from_iter_values((0..x.len()).map(|i| format!("{i:03}")));
-    let number = |at: usize| Arc::new(Float64Array::from_iter(x.iter().map(|x| (!x[at].is_nan()).then_some(x[at])))) as ArrayRef;
+    let number = |at: usize| Arc::new(x.iter().map(|x| (!x[at].is_nan()).then_some(x[at])).collect::<Float64Array>()) as ArrayRef;
     let arrays = vec![number(0), number(1), Arc::new(StringArray::from(c.to_vec())) as ArrayRef, y];
     Dataset::new(Schema { id: Some("id".into()), columns, holdout: None }, &ids, arrays)
 }

@@ -7,6 +7,7 @@ mod encoded;
 mod forest;
 mod hyperparameters;
 mod members;
+mod naive_bayes;
 mod retrain;
 
 use untrain_core::{Artefact, Error, Result};
@@ -16,12 +17,16 @@ pub use forest::{
     Criterion, Forest, ForestArtefact, ForestFeature, ForestModel, ForestNode, MaxFeatures, Memory, NamedMaxFeatures, Params,
 };
 pub use hyperparameters::Hyperparameters;
+pub use naive_bayes::{NaiveBayes, NaiveBayesArtefact, NaiveBayesKind, NaiveBayesModel, NaiveBayesParams};
 pub use retrain::{Retrain, Retrained};
 
 type Read = fn(&[u8]) -> Result<Box<dyn Artefact>>;
 
 /// The artefacts that can be read, by the eight bytes that they begin with.
-const ARTEFACTS: [(&[u8; 8], Read); 1] = [(forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?)))];
+const ARTEFACTS: [(&[u8; 8], Read); 2] = [
+    (forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?))),
+    (naive_bayes::ARTEFACT, |bytes| Ok(Box::new(NaiveBayesArtefact::read(bytes)?))),
+];
 
 /// Reads the canonical bytes of an artefact of any learner of this crate.
 ///

@@ -9,6 +9,7 @@ mod hyperparameters;
 mod members;
 mod naive_bayes;
 mod retrain;
+mod text;
 
 use untrain_core::{Artefact, Error, Result};
 
@@ -19,6 +20,7 @@ pub use forest::{
 pub use hyperparameters::Hyperparameters;
 pub use naive_bayes::{NaiveBayes, NaiveBayesArtefact, NaiveBayesKind, NaiveBayesModel, NaiveBayesParams};
 pub use retrain::{Retrain, Retrained};
+pub use text::{Text, TextClassifier, TextModel, TextParams};
 
 type Read = fn(&[u8]) -> Result<Box<dyn Artefact>>;
 

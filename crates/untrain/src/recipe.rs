@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use untrain_core::{AnyLearner, Dataset, Error, Result, Seed, Task, nearest};
-use untrain_exact::{Forest, Hyperparameters, Params as ForestParams};
+use untrain_exact::{Forest, Hyperparameters, NaiveBayes, NaiveBayesParams, Params as ForestParams, Text, TextParams};
 
 /// A learner that recipes may name.
 #[derive(Debug)]
@@ -22,13 +22,29 @@ pub struct LearnerEntry {
 const ANY_TASK: &[Task] = &[Task::Classification, Task::Regression];
 
 /// The learners that recipes may name; to add one is to add an entry.
-pub const LEARNERS: &[LearnerEntry] = &[LearnerEntry {
-    name: "forest",
-    about: "randomised trees",
-    tasks: ANY_TASK,
-    complete: complete::<ForestParams>,
-    make: |recipe| Ok(AnyLearner::new(Forest { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
-}];
+pub const LEARNERS: &[LearnerEntry] = &[
+    LearnerEntry {
+        name: "forest",
+        about: "randomised trees",
+        tasks: ANY_TASK,
+        complete: complete::<ForestParams>,
+        make: |recipe| Ok(AnyLearner::new(Forest { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
+    },
+    LearnerEntry {
+        name: "naive_bayes",
+        about: "a distribution a column and class",
+        tasks: &[Task::Classification],
+        complete: complete::<NaiveBayesParams>,
+        make: |recipe| Ok(AnyLearner::new(NaiveBayes::new(recipe.read()?))),
+    },
+    LearnerEntry {
+        name: "text",
+        about: "counts of a text's words",
+        tasks: &[Task::Classification],
+        complete: complete::<TextParams>,
+        make: |recipe| Ok(AnyLearner::new(Text { params: recipe.read()? })),
+    },
+];
 
 /// Hyperparameters by name.
 type Settings = Map<String, Value>;

@@ -4,6 +4,7 @@ mod durable;
 mod forests;
 mod markdown;
 mod measure;
+mod naive_bayes;
 mod peers;
 mod scale;
 mod targets;
@@ -22,6 +23,7 @@ use crate::output::write_file;
 use durable::Durable;
 use forests::{Beside, Group, Measured};
 use measure::Split;
+use naive_bayes::NaiveBayesTable;
 use peers::Script;
 
 const ADULT: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/adult.csv.gz"));
@@ -103,6 +105,9 @@ enum Suite {
     Scale,
     /// Requests through a store, on Adult
     Store,
+    /// Naive Bayes, on Adult and a generated table
+    #[value(name = "naive_bayes")]
+    NaiveBayes,
     /// All of them
     All,
 }
@@ -112,6 +117,7 @@ struct Report {
     machine: Machine,
     groups: Vec<Group>,
     store: Option<Durable>,
+    naive_bayes: Option<NaiveBayesTable>,
 }
 
 #[derive(Debug, Serialize)]
@@ -160,7 +166,8 @@ fn measure_all(args: &Args, app: &App) -> Result<Report> {
     let wants = |one| suite == Some(one) || suite == Some(Suite::All);
     let mut groups = Vec::new();
     let mut store = None;
-    if wants(Suite::Adult) || wants(Suite::Store) {
+    let mut naive_bayes = None;
+    if wants(Suite::Adult) || wants(Suite::Store) || wants(Suite::NaiveBayes) {
         let data = adult()?;
         if wants(Suite::Adult) {
             groups.push(plan.adult(&data)?);
@@ -168,6 +175,12 @@ fn measure_all(args: &Args, app: &App) -> Result<Report> {
         if wants(Suite::Store) {
             app.words.say("requests through a store …");
             store = Some(durable::run(&params(SUBSAMPLES[0]), 0, &data)?);
+        }
+        if wants(Suite::NaiveBayes) {
+            app.words.say("naive Bayes …");
+            let path = args.peers_script.with_file_name("naive_bayes.py");
+            let script = plan.peers.as_ref().map(|script| Script { path: &path, ..*script });
+            naive_bayes = Some(naive_bayes::run(&data, deletions, seeds, script.as_ref())?);
         }
     }
     if wants(Suite::Scale) {
@@ -185,7 +198,7 @@ fn measure_all(args: &Args, app: &App) -> Result<Report> {
         deletions,
         version: env!("CARGO_PKG_VERSION"),
     };
-    Ok(Report { machine, groups, store })
+    Ok(Report { machine, groups, store, naive_bayes })
 }
 
 impl Plan<'_> {
@@ -231,7 +244,8 @@ impl Report {
         let targets = self.groups.iter().find(|group| group.name == "adult").map(|group| ("targets".to_owned(), targets::markdown(group)));
         let groups = self.groups.iter().map(|group| (group.name.clone(), group.markdown()));
         let store = self.store.iter().map(|store| ("store".to_owned(), store.markdown()));
-        [("machine".to_owned(), self.machine.markdown())].into_iter().chain(targets).chain(groups).chain(store).collect()
+        let naive_bayes = self.naive_bayes.iter().map(|table| ("naive_bayes".to_owned(), table.markdown()));
+        [("machine".to_owned(), self.machine.markdown())].into_iter().chain(targets).chain(groups).chain(store).chain(naive_bayes).collect()
     }
 
     fn markdown(&self) -> String {
@@ -241,7 +255,9 @@ impl Report {
 
     fn is_exact(&self) -> bool {
         let forests = self.groups.iter().flat_map(|group| &group.forests);
-        forests.into_iter().all(|forest| forest.checks_passed == forest.checks_done) && self.store.as_ref().is_none_or(|store| store.equal)
+        forests.into_iter().all(|forest| forest.checks_passed == forest.checks_done)
+            && self.store.as_ref().is_none_or(|store| store.equal)
+            && self.naive_bayes.as_ref().is_none_or(NaiveBayesTable::is_exact)
     }
 }
 

@@ -77,10 +77,9 @@ impl Tables {
         let views: Vec<Class<'_>> = classes.iter().map(|counts| view(counts.as_ref())).collect();
         let numbers = numbers(params, &lens, &views);
         let records: u64 = classes.iter().map(|class| class.records).sum();
-        let prior = |class: &Class<'_>| match params.fit_prior {
-            true => libm::log(class.counts.records as f64) - libm::log(records as f64),
-            false => -libm::log(classes.len() as f64),
-        };
+        let of = |class: &Class<'_>| libm::log(class.counts.records as f64) - libm::log(records as f64);
+        let equal = -libm::log(classes.len() as f64);
+        let prior = |class: &Class<'_>| if params.fit_prior { of(class) } else { equal };
         let mut base: Vec<f64> = views.iter().map(prior).collect();
         let mut parts = parts(encoder);
         let mut entries: Vec<(u32, u32, f64)> = Vec::new();

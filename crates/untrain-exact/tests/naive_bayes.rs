@@ -1,5 +1,6 @@
 //! Naive Bayes passes the conformance suite, and agrees with scikit-learn.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unreadable_literal, reason = "the probabilities are as the script prints them")]
 
 use std::sync::Arc;
 

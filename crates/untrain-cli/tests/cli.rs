@@ -658,6 +658,8 @@ fn a_recommender_forgets_a_person_by_name() {
     place.done(&["import", "interactions.csv", "--as", "ratings", "--id", "id", "--target", "stars"]);
     let error = place.refused(2, &["train", "ratings", "--as", "shelf", "--learner", "recommend"]);
     assert!(error.contains("hint: import the file again with --subject COLUMN"), "{error}");
+}
+
 #[test]
 fn a_plan_tells_what_shards_and_slices_cost_before_anything_is_trained() {
     let place = Place::new();

@@ -10,9 +10,9 @@ mod layout;
 mod params;
 mod scale;
 
-pub(crate) use design::{Design, Left, Row};
-pub(crate) use encoder::{Bound, Encoder};
-pub(crate) use layout::{Source, Targets};
+pub(crate) use design::{Design, Row};
+pub(crate) use encoder::Encoder;
+pub(crate) use layout::{Layout, Source, Targets};
 pub use params::Preprocessing;
 pub(crate) use params::Wanted;
 pub(crate) use scale::Scale;

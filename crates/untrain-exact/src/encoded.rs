@@ -28,6 +28,12 @@ pub(crate) trait Method: Clone + Debug + Send + Sync + 'static {
     /// Writes the hyperparameters canonically, but for the preprocessing.
     fn write_params(&self, out: &mut Writer);
 
+    /// Checks records that the model is to know, before they become rows. What it refuses must be in the records that it
+    /// refuses: a set that has been accepted is accepted without some of its records too.
+    fn admit(&self, _data: &Dataset) -> Result<()> {
+        Ok(())
+    }
+
     /// Summarises all rows.
     fn summarise(&self, design: &Design) -> Result<Self::Summary>;
 
@@ -64,6 +70,7 @@ pub struct Encoded<M: Method> {
 impl<M: Method> Encoded<M> {
     pub(crate) fn fit(learner: &M, data: &Dataset) -> Result<Self> {
         learner.check()?;
+        learner.admit(data)?;
         let (how, wanted) = learner.rows();
         let design = Design::new(how, wanted, data)?;
         let mut summary = learner.summarise(&design)?;
@@ -116,6 +123,7 @@ impl<M: Method> Encoded<M> {
         if places.is_empty() {
             return Ok(Guarantee::Exact);
         }
+        self.learner.admit(retained)?;
         if !self.design.fits(retained) || !self.design.admits(retained, &places) {
             *self = Self::fit(&self.learner, retained)?;
             return Ok(Guarantee::Exact);

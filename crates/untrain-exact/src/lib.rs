@@ -14,6 +14,7 @@ mod lda;
 mod linear;
 mod members;
 mod moments;
+mod naive_bayes;
 mod pca;
 mod points;
 mod qda;
@@ -22,6 +23,7 @@ mod retrain;
 mod ridge;
 mod sgd;
 mod sisa;
+mod text;
 
 use untrain_core::{Artefact, Error, Result};
 
@@ -34,6 +36,7 @@ pub use kmeans::{KMeans, KMeansArtefact, KMeansParams};
 pub use knn::{Knn, KnnArtefact, KnnModel, KnnParams, Metric, NeighbourIndex, Weights};
 pub use lda::{Lda, LdaParams};
 pub use linear::LinearArtefact;
+pub use naive_bayes::{NaiveBayes, NaiveBayesArtefact, NaiveBayesKind, NaiveBayesModel, NaiveBayesParams};
 pub use pca::{Pca, PcaArtefact, PcaParams};
 pub use qda::{Qda, QdaArtefact, QdaParams};
 pub use recommend::{
@@ -43,6 +46,7 @@ pub use retrain::{Retrain, Retrained};
 pub use ridge::{Ridge, RidgeParams};
 pub use sgd::{Sgd, SgdArtefact, SgdModel, SgdParams};
 pub use sisa::{Aggregation, ShardBy, ShardSizes, Sisa, SisaArtefact, SisaModel, SisaParams};
+pub use text::{Text, TextClassifier, TextModel, TextParams};
 
 type Read = fn(&[u8]) -> Result<Box<dyn Artefact>>;
 
@@ -53,6 +57,7 @@ const ARTEFACTS: &[(&[u8; 8], Read)] = &[
     (knn::ARTEFACT, |bytes| Ok(Box::new(KnnArtefact::read(bytes)?))),
     (linear::DISCRIMINANT, |bytes| Ok(Box::new(LinearArtefact::read(bytes)?))),
     (linear::RIDGE, |bytes| Ok(Box::new(LinearArtefact::read(bytes)?))),
+    (naive_bayes::ARTEFACT, |bytes| Ok(Box::new(NaiveBayesArtefact::read(bytes)?))),
     (pca::MAGIC, |bytes| Ok(Box::new(PcaArtefact::read(bytes)?))),
     (qda::MAGIC, |bytes| Ok(Box::new(QdaArtefact::read(bytes)?))),
     (recommend::ARTEFACT, |bytes| Ok(Box::new(RecommendArtefact::read(bytes)?))),

@@ -64,7 +64,7 @@ impl Scores {
             Predictions::Numbers(values) => regression(values, targets),
             // Lists are compared with what their subjects chose ([`Scores::of_lists`]), and what is transformed has no truth
             // beside it: the engine does not come to this.
-            Predictions::Lists { .. } | Predictions::Vectors { .. } | Predictions::Clusters { .. } => Self::default(),
+            Predictions::Lists { .. } | Predictions::Vectors { .. } => Self::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use untrain_exact::Hyperparameters;
 use untrain_exact::{Forest, Params as ForestParams};
 use untrain_exact::{KMeans, KMeansParams, Knn, KnnParams};
 use untrain_exact::{Lda, LdaParams, Pca, PcaParams, Qda, QdaParams, Ridge, RidgeParams};
+use untrain_exact::{NaiveBayes, NaiveBayesParams, Text, TextParams};
 use untrain_exact::{Recommend, RecommendParams};
 use untrain_exact::{Retrain, Sgd, SgdParams};
 use untrain_exact::{Sisa, SisaParams};
@@ -58,6 +59,13 @@ pub const LEARNERS: &[LearnerEntry] = &[
         make: |recipe| Ok(AnyLearner::new(Lda { params: recipe.read()? })),
     },
     LearnerEntry {
+        name: "naive_bayes",
+        about: "a distribution a column and class",
+        tasks: &[Task::Classification],
+        complete: complete::<NaiveBayesParams>,
+        make: |recipe| Ok(AnyLearner::new(NaiveBayes::new(recipe.read()?))),
+    },
+    LearnerEntry {
         name: "pca",
         about: "principal components: transforms, and needs no target",
         tasks: &[],
@@ -98,6 +106,13 @@ pub const LEARNERS: &[LearnerEntry] = &[
         tasks: ANY_TASK,
         complete: complete_sisa,
         make: |recipe| Ok(AnyLearner::new(recipe.sisa()?)),
+    },
+    LearnerEntry {
+        name: "text",
+        about: "counts of a text's words",
+        tasks: &[Task::Classification],
+        complete: complete::<TextParams>,
+        make: |recipe| Ok(AnyLearner::new(Text { params: recipe.read()? })),
     },
 ];
 

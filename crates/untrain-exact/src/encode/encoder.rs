@@ -132,19 +132,60 @@ impl Bound<'_> {
 
 /// Counts the words of a text, and rows of up to `n_gram` words, hashed into `buckets` columns from `first`.
 ///
-/// A word is what is alphanumeric between what is not, in lower case.
+/// Words are made of letters and digits of ASCII, in lower case, of apostrophes between them, and of characters beyond ASCII
+/// but for the punctuation of [`is_punctuation`], as they are. What Unicode calls a letter, and which is its lower case, changes
+/// from version to version; a table of it would be an input of the model.
 pub(super) fn words(text: &str, n_gram: u32, first: u32, buckets: u32, sparse: &mut Vec<(u32, f32)>) {
-    let text = text.to_lowercase();
-    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    let mut columns: Vec<u32> = Vec::with_capacity(words.len());
+    // All words with a space between them, so that a row of words is a part of it.
+    let (mut line, mut spans) = (String::with_capacity(text.len()), Vec::<(usize, usize)>::new());
+    let mut start = None;
+    let mut apostrophe = false;
+    for c in text.chars() {
+        if is_part_of_word(c) {
+            let from = *start.get_or_insert_with(|| {
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.len()
+            });
+            if apostrophe && line.len() > from {
+                line.push('\'');
+            }
+            line.push(c.to_ascii_lowercase());
+            apostrophe = false;
+        } else if matches!(c, '\'' | '\u{2019}') && !apostrophe {
+            apostrophe = true;
+        } else {
+            spans.extend(start.take().map(|from| (from, line.len())));
+            apostrophe = false;
+        }
+    }
+    spans.extend(start.map(|from| (from, line.len())));
+    let mut columns: Vec<u32> = Vec::with_capacity(spans.len() * n_gram as usize);
     for n in 1..=n_gram as usize {
-        for row in words.windows(n) {
-            let hash = Seed(0).hash(PURPOSE_WORD, row.join(" ").as_bytes());
+        for row in spans.windows(n) {
+            let hash = Seed(0).hash(PURPOSE_WORD, &line.as_bytes()[row[0].0..row[n - 1].1]);
             columns.push(first + ((u128::from(hash) * u128::from(buckets)) >> 64) as u32);
         }
     }
     columns.sort_unstable();
     sparse.extend(columns.chunk_by(|a, b| a == b).map(|equals| (equals[0], equals.len() as f32)));
+}
+
+fn is_part_of_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || (!c.is_ascii() && !is_punctuation(c))
+}
+
+/// Punctuation and spaces beyond ASCII: of Latin-1, and the blocks of general and of East Asian punctuation. The list is ours,
+/// and stays as it is.
+fn is_punctuation(c: char) -> bool {
+    matches!(
+        c,
+        '\u{80}'..='\u{a9}' | '\u{ab}'..='\u{b4}' | '\u{b6}'..='\u{b9}' | '\u{bb}'..='\u{bf}' | '\u{d7}' | '\u{f7}'
+            | '\u{2000}'..='\u{206f}'
+            | '\u{3000}'..='\u{3004}' | '\u{3008}'..='\u{3020}' | '\u{feff}'
+            | '\u{ff01}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}' | '\u{ff3b}'..='\u{ff40}' | '\u{ff5b}'..='\u{ff65}'
+    )
 }
 
 fn bind<'a>(data: &'a Dataset, input: &Input) -> Result<Values<'a>> {
@@ -162,4 +203,47 @@ fn bind<'a>(data: &'a Dataset, input: &Input) -> Result<Values<'a>> {
     let found = data.schema().columns[place].kind.name();
     let reason = format!("\"{}\" is {found}, and the model has learnt it as {}", input.name, input.kind.name());
     Err(Error::Schema { reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The columns of a text, each with how often it was counted.
+    fn counted(text: &str, n_gram: u32) -> Vec<(u32, f32)> {
+        let mut sparse = Vec::new();
+        words(text, n_gram, 5, 1 << 20, &mut sparse);
+        sparse
+    }
+
+    #[test]
+    fn words_are_separated_by_what_is_neither_letter_nor_digit() {
+        assert_eq!(counted("One, TWO;three", 1), counted("three one two", 1));
+        assert_eq!(counted("one\u{a0}\u{201c}two\u{201d}\u{2014}three", 1), counted("one two three", 1));
+        assert_eq!(counted("a a a", 1).iter().map(|(_, n)| *n).collect::<Vec<_>>(), [3.0]);
+        assert!(["", " ", "?!", "''", "' '", "\u{2019}"].iter().all(|text| counted(text, 3).is_empty()));
+    }
+
+    #[test]
+    fn an_apostrophe_is_part_of_a_word_between_letters_only() {
+        assert_eq!(counted("Don\u{2019}t", 1), counted("don't", 1));
+        assert_eq!(counted("don't", 1).len(), 1);
+        assert_eq!(counted("'quoted' authors' work", 1), counted("quoted authors work", 1));
+        assert_eq!(counted("it''s", 1), counted("it s", 1));
+        assert_ne!(counted("don't", 1), counted("dont", 1));
+    }
+
+    #[test]
+    fn letters_beyond_ascii_are_kept_as_they_are() {
+        assert_eq!(counted("na\u{ef}ve", 1).len(), 1);
+        assert_ne!(counted("\u{c9}cole", 1), counted("\u{e9}cole", 1));
+        assert_eq!(counted("\u{e9}COLE", 1), counted("\u{e9}cole", 1));
+    }
+
+    #[test]
+    fn rows_of_words_count_too() {
+        assert_eq!(counted("the cat sat", 3).len(), 6);
+        assert_eq!(counted("the cat", 3).len(), 3);
+        assert_ne!(counted("the cat", 2), counted("cat the", 2));
+    }
 }

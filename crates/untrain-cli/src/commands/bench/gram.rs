@@ -66,9 +66,8 @@ struct Rows {
     hot: usize,
 }
 
-pub(super) fn run(args: &Args, app: &App) -> Result<Outcome> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
-    let report = pool.install(|| measure(args.repeats, app))?;
+pub(super) fn run(app: &App) -> Result<Outcome> {
+    let report = measure(REPEATS, app)?;
     let outcome = if report.ridge.equal { Outcome::Done } else { Outcome::No };
     app.result(&report, markdown)?;
     Ok(outcome)

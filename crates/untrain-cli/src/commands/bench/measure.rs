@@ -131,7 +131,7 @@ pub(super) fn timed<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<(f64, T
     Ok((start.elapsed().as_secs_f64(), result))
 }
 
-fn each(ids: &[String], mut work: impl FnMut(&[String]) -> untrain_core::Result<()>) -> Result<Times> {
+pub(super) fn each(ids: &[String], mut work: impl FnMut(&[String]) -> untrain_core::Result<()>) -> Result<Times> {
     let times = ids.chunks(1).map(|id| Ok(timed(|| work(id))?.0)).collect::<Result<Vec<_>>>()?;
     Ok(Times::of(times))
 }

@@ -29,6 +29,9 @@ pub(super) struct Peer {
     pub(super) train_seconds: f64,
     pub(super) accuracy: f64,
     pub(super) auc: Option<f64>,
+    /// Where the script measures it.
+    #[serde(default)]
+    pub(super) log_loss: Option<f64>,
     pub(super) rows_per_second: f64,
 }
 

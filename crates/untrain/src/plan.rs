@@ -75,7 +75,11 @@ pub struct PlanEntry {
     pub smallest: u64,
     /// How many records the largest shard holds.
     pub largest: u64,
-    /// The expected cost of one request as a share of training, for the shards of these records.
+    /// How many records training goes over: more than there are where a shard is trained in slices, each step on all so far.
+    pub training: f64,
+    /// How many records one request is expected to go over, for the shards of these records.
+    pub retrained: f64,
+    /// That, as a share of training.
     pub one_request: f64,
     /// The same by the paper's formula, for equal shards and slices.
     pub paper: f64,
@@ -198,6 +202,8 @@ fn entry(recipe: &Recipe, training: &Dataset, requests: u64, state_bytes: &mut B
         given,
         smallest,
         largest,
+        training: sizes.training(),
+        retrained: sizes.batch(1),
         one_request: sizes.batch(1) / whole,
         paper: ShardSizes::paper(n_shards, n_slices),
         one_by_one: sizes.sequential(requests) / (whole * requests.max(1) as f64),

@@ -64,7 +64,8 @@ fn human(plan: &Plan) -> String {
         let _ = writeln!(text, "{} does not train incrementally: slices would have no effect.", plan.learner);
     }
     text += &entries(plan);
-    text += "shares are of the records that training goes over; `by the paper` is one request with equal shards and slices\n";
+    text += "training, one request: how many records they go over; with slices, every step goes over all slices so far\n";
+    text += "shares are of that entry's training; `paper` is the share of one request with equal shards and slices\n";
     if let (Some(on), Some(single)) = (&plan.scored_on, &plan.single) {
         let _ = writeln!(text, "scores are on {on}; one model of all records has {}", score(single));
     } else {
@@ -77,16 +78,18 @@ fn entries(plan: &Plan) -> String {
     let one_by_one = format!("{} one by one", count(plan.requests));
     let batch = format!("{} in a batch", count(plan.requests));
     let headings =
-        ["shards", "slices", "records a shard", "one request", "by the paper", &one_by_one, &batch, "models", "bytes", "score", "loss", ""];
+        ["shards", "slices", "a shard", "training", "one request", "share", "paper", &one_by_one, &batch, "models", "bytes", "score", "loss", ""];
     let mut rows = table(headings);
     for entry in &plan.entries {
-        let PlanEntry { n_shards, n_slices, smallest, largest, one_request, paper, models, state_bytes, .. } = entry;
+        let PlanEntry { n_shards, n_slices, smallest, largest, training, retrained, one_request, paper, models, state_bytes, .. } = entry;
         let percent = |share: f64| format!("{:.2} %", share * 100.0);
         let loss = entry.scores.as_ref().zip(plan.single.as_ref()).and_then(|(scores, single)| Some(number(single)? - number(scores)?));
         rows.add_row([
             n_shards.to_string(),
             n_slices.to_string(),
             format!("{}–{}", count(*smallest), count(*largest)),
+            count(training.round() as u64),
+            count(retrained.round() as u64),
             percent(*one_request),
             percent(*paper),
             percent(entry.one_by_one),
@@ -98,7 +101,7 @@ fn entries(plan: &Plan) -> String {
             if entry.given { "the recipe".to_owned() } else { String::new() },
         ]);
     }
-    render(rows, &[0, 1, 2, 3, 4, 5, 6, 7, 8])
+    render(rows, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
 }
 
 /// The score that is shown: more is better.

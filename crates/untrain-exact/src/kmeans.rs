@@ -56,7 +56,7 @@ pub struct KMeansParams {
 ///
 /// # References
 ///
-/// Divide-and-conquer k-means and its deletion: [@ginart2019, section 4.2]; first centres: [@arthur2007].
+/// Divide-and-conquer k-means and its deletion: \[@ginart2019, section 4.2\]; first centres: \[@arthur2007\].
 #[derive(Debug, Clone, PartialEq)]
 pub struct KMeans {
     /// The hyperparameters.

@@ -35,7 +35,7 @@ pub use params::{KnnParams, Metric, NeighbourIndex, Weights};
 ///
 /// # References
 ///
-/// The rule: [@cover1967]. The index is a tree of boxes, split at the middle of the widest side: [@bentley1975].
+/// The rule: \[@cover1967\]. The index is a tree of boxes, split at the middle of the widest side: \[@bentley1975\].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Knn {
     /// The hyperparameters.

@@ -37,6 +37,7 @@ impl Members {
     }
 
     /// The rows in the order of their ids.
+    #[cfg(test)]
     pub(crate) fn sorted(&self) -> impl Iterator<Item = (&str, u32)> {
         self.rows.iter().map(|(id, row)| (id.as_ref(), *row))
     }

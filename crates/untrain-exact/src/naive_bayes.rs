@@ -32,7 +32,7 @@ use counts::{ClassCounts, Lens};
 ///
 /// # References
 ///
-/// Sums that forget: [@cao2015].
+/// Sums that forget: \[@cao2015\].
 ///
 /// # Examples
 ///

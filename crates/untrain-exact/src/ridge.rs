@@ -42,7 +42,7 @@ const MOST: f64 = 1e200;
 ///
 /// # References
 ///
-/// A model of sums that a record can be taken out of, as in [@cao2015].
+/// A model of sums that a record can be taken out of, as in \[@cao2015\].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ridge {
     /// The hyperparameters.

@@ -1,6 +1,6 @@
 //! Linear models trained by stochastic gradient descent, record by record: the learner that slices and checkpoints are for.
 //!
-//! Steps are those of AdaGrad [@duchi2011], which need no scaling of features; nothing about the records is fitted but the
+//! Steps are those of AdaGrad \[@duchi2011\], which need no scaling of features; nothing about the records is fitted but the
 //! weights ([`encode`]). Records are visited in the order of a keyed hash of their ids, in each pass another.
 
 mod artefact;

@@ -1,6 +1,6 @@
 //! Sharding of any learner: isolated models of parts of the records, of which only those retrain that knew who leaves.
 //!
-//! SISA (sharded, isolated, sliced, aggregated training, [@bourtoule2021]). The shard of a record and its slice of the shard
+//! SISA (sharded, isolated, sliced, aggregated training, \[@bourtoule2021\]). The shard of a record and its slice of the shard
 //! are keyed hashes of its id or subject ([`seats`]), so nobody else's leaving moves it. A shard's model is the base's model of
 //! its records; where the base trains incrementally, it is the fold of [`untrain_core::Learner::resume`] over the slices, with
 //! checkpoints between them ([`shard`]). Models are isolated; their predictions are aggregated ([`artefact`], [`stacking`]).
@@ -52,7 +52,7 @@ use shard::{Change, Part, Shard};
 ///
 /// # References
 ///
-/// [@bourtoule2021], sections IV and VII.
+/// \[@bourtoule2021\], sections IV and VII.
 ///
 /// # Examples
 ///

@@ -16,7 +16,7 @@ fn visit(i: usize) -> String {
     let age = if i % 11 == 3 { String::new() } else { (18 + i * 31 % 60).to_string() };
     let city = if i == 5 { "Ur" } else { ["Rome", "Oslo", "Lima", "Cairo"][i * i % 4] };
     let mood = ["good food, will come again", "slow and cold", "the \"best\" soup, good bread"][(i / 3) % 3];
-    let grade = ["poor", "fair", "fine"][(i / 3 + usize::from(i % 7 == 0)) % 3];
+    let grade = ["poor", "fair", "fine"][(i / 3 + usize::from(i.is_multiple_of(7))) % 3];
     format!("v{i:04},guest-{},{age},{city},\"{}\",{},{grade},{}\n", i / 4, mood.replace('"', "\"\""), i % 5 < 2, 1 + i * 37 % 90)
 }
 

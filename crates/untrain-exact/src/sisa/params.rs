@@ -31,7 +31,7 @@ pub enum Aggregation {
     Stacked,
 }
 
-/// The hyperparameters of sharding [@bourtoule2021].
+/// The hyperparameters of sharding \[@bourtoule2021\].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SisaParams {

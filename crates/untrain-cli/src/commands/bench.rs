@@ -3,6 +3,7 @@
 mod durable;
 mod forests;
 mod gram;
+mod learners;
 mod markdown;
 mod measure;
 mod naive_bayes;
@@ -37,6 +38,7 @@ const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const MOST_RECORDS_FOR_PEERS: usize = 100_000;
 const QUICK_MOST_RECORDS: usize = 100_000;
 const QUICK_DELETIONS: usize = 100;
+const QUICK_NUMBERS: usize = 5_000;
 
 /// Measure forgetting beside retraining, and beside other libraries
 ///
@@ -105,6 +107,8 @@ pub(crate) struct Args {
 /// What is measured apart from the forest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
+    /// Every learner, on Adult and a generated table of 100k records and 50 numbers
+    Learners,
     /// Exact sums beside plain floats, and ridge regression
     Gram,
     /// Nearest neighbours
@@ -164,6 +168,7 @@ pub(crate) fn run(args: &Args, app: &App) -> Result<Outcome> {
     let pool = threads(args)?;
     match args.part {
         None => {}
+        Some(Part::Learners) => return every(args, app),
         Some(Part::Gram) => return pool.install(|| gram::run(app)),
         Some(Part::Knn) => return near(args, Near::Knn, app),
         Some(Part::Kmeans) => return near(args, Near::Kmeans, app),
@@ -186,6 +191,14 @@ fn plan_of<'a>(args: &'a Args, script: &'a Path, also: &'a [&'a str]) -> (usize,
     let (seeds, deletions) = if args.quick { (1, QUICK_DELETIONS.min(args.deletions)) } else { (args.seeds, args.deletions) };
     let script = Script { python: &args.python, path: script, n_threads: args.bench_threads, n_seeds: seeds, also };
     (deletions, seeds, args.peers.then_some(script))
+}
+
+fn every(args: &Args, app: &App) -> Result<Outcome> {
+    let (deletions, _, _) = plan_of(args, &args.peers_script, &[]);
+    let tables = [adult()?, scale::numbers(if args.quick { QUICK_NUMBERS } else { MOST_RECORDS_FOR_PEERS }, 50)?];
+    let report = threads(args)?.install(|| learners::run(&tables, deletions, |words| app.words.say(words)))?;
+    app.result(&report, learners::Report::markdown)?;
+    Ok(if report.exact { Outcome::Done } else { Outcome::No })
 }
 
 fn near(args: &Args, learner: Near, app: &App) -> Result<Outcome> {

@@ -77,8 +77,22 @@ fn human(plan: &Plan) -> String {
 fn entries(plan: &Plan) -> String {
     let one_by_one = format!("{} one by one", count(plan.requests));
     let batch = format!("{} in a batch", count(plan.requests));
-    let headings =
-        ["shards", "slices", "a shard", "training", "one request", "share", "paper", &one_by_one, &batch, "models", "bytes", "score", "loss", ""];
+    let headings = [
+        "shards",
+        "slices",
+        "a shard",
+        "training",
+        "one request",
+        "share",
+        "paper",
+        &one_by_one,
+        &batch,
+        "models",
+        "bytes",
+        "score",
+        "loss",
+        "",
+    ];
     let mut rows = table(headings);
     for entry in &plan.entries {
         let PlanEntry { n_shards, n_slices, smallest, largest, training, retrained, one_request, paper, models, state_bytes, .. } = entry;

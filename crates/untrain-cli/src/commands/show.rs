@@ -180,12 +180,22 @@ fn shown(report: &Shown) -> String {
     text + &render(history, &[0, 2, 3])
 }
 
+/// Whether a setting says nothing: null, or an empty list or table.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(list) => list.is_empty(),
+        Value::Object(table) => table.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
 /// The settings of a recipe, on one line.
 fn settings(recipe: &Value) -> String {
     let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut parts = vec![plain(&recipe["learner"]), format!("seed={}", recipe["seed"]), format!("task={}", plain(&recipe["task"]))];
     if let Value::Object(params) = &recipe["params"] {
-        parts.extend(params.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| format!("{key}={}", plain(value))));
+        parts.extend(params.iter().filter(|(_, value)| !is_empty(value)).map(|(key, value)| format!("{key}={}", plain(value))));
     }
     parts.join(" ")
 }

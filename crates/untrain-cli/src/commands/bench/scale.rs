@@ -1,4 +1,4 @@
-//! A generated table of any size: 12 numeric and 8 categorical features, two classes, signal and noise.
+//! Generated tables of any size. One has numbers alone; the other 12 numeric and 8 categorical features, two classes, signal and noise.
 //!
 //! Every value is a hash of its record's number and its column, so a table of 10,000 records begins with the one of 1,000.
 
@@ -24,6 +24,31 @@ const SEED: u64 = 0x7363_616c_6500_0000; // "scale"
 pub(super) fn split(n: usize) -> Result<Split> {
     let name = if n >= 1_000_000 { format!("{}M records", n / 1_000_000) } else { format!("{}k records", n / 1_000) };
     Ok(Split { name, train: table(0, n as u64)?, test: table(TEST_FROM, N_TEST)? })
+}
+
+/// `n` records of `d` numbers to train on and 10,000 to test with; a class is a linear score with noise.
+pub(super) fn numbers(n: usize, d: u64) -> Result<Split> {
+    let name = format!("{}k records of {d} numbers", n / 1_000);
+    Ok(Split { name, train: linear(0, n as u64, d)?, test: linear(TEST_FROM, N_TEST, d)? })
+}
+
+fn linear(from: u64, n: u64, d: u64) -> Result<Dataset> {
+    let records = || from..from + n;
+    let number = |record, feature| numeric(record, 3 * feature + 1);
+    let weight = |feature: u64| if feature.is_multiple_of(3) { 0.0 } else { unit(mix(SEED, feature)) - 0.5 };
+    let class = |record| {
+        let score: f64 = (0..d).map(|feature| weight(feature) * number(record, feature)).sum();
+        Some(if unit(draw(record, 0, 7)) < 1.0 / (1.0 + (-2.0 * score).exp()) { "yes" } else { "no" })
+    };
+    let column = |name: String, kind, role| Column { name, kind, role, declared: true };
+    let mut columns: Vec<Column> = (0..d).map(|feature| column(format!("n{feature:02}"), Kind::Numeric, Role::Feature)).collect();
+    let mut arrays: Vec<ArrayRef> = (0..d)
+        .map(|feature| Arc::new(records().map(|record| Some(number(record, feature))).collect::<Float64Array>()) as ArrayRef)
+        .collect();
+    columns.push(column("y".to_owned(), Kind::Categorical, Role::Target));
+    arrays.push(Arc::new(records().map(class).collect::<StringArray>()));
+    let ids: StringArray = records().map(|record| Some(format!("{record:013}"))).collect();
+    Ok(Dataset::new(Schema { id: Some("id".to_owned()), columns, holdout: None }, &ids, arrays)?)
 }
 
 fn table(from: u64, n: u64) -> Result<Dataset> {

@@ -24,8 +24,9 @@ fn json(folder: &Path, line: &[&str]) -> Value {
 fn letters(keep: impl Fn(usize) -> bool) -> String {
     let letter = |i: usize| {
         let about = if i.is_multiple_of(2) { "invoice, \"payment\"\nand reminder" } else { "holiday; beach\r\nand na\u{ef}ve \u{6d77}" };
+        let folder = if i.is_multiple_of(2) { "work" } else { "home" };
         let text = format!("{about} number {i}, don\u{2019}t reply. {}", "As agreed, \"thanks\",\n ".repeat(40));
-        json!({ "id": format!("letter {i}"), "person": format!("p{}", i % 10), "text": text, "folder": ["work", "home"][i % 2] })
+        json!({ "id": format!("letter {i}"), "person": format!("p{}", i % 10), "text": text, "folder": folder })
     };
     (0..60).filter(|i| keep(*i)).map(|i| format!("{}\n", letter(i))).collect()
 }

@@ -28,7 +28,8 @@ fn letters(keep: impl Fn(usize) -> bool) -> String {
         let text = format!("{about} number {i}, don\u{2019}t reply. {}", "As agreed, \"thanks\",\n ".repeat(40));
         json!({ "id": format!("letter {i}"), "person": format!("p{}", i % 10), "text": text, "folder": folder })
     };
-    (0..60).filter(|i| keep(*i)).map(|i| format!("{}\n", letter(i))).collect()
+    let lines: Vec<String> = (0..60).filter(|i| keep(*i)).map(|i| letter(i).to_string()).collect();
+    lines.join("\n")
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl NaiveBayesTable {
                 of_peer(&|peer| format!("{:.4} / {:.4}", peer.accuracy, peer.log_loss.unwrap_or(f64::NAN))),
             ]);
         }
-        let versions = self.versions.iter().map(|versions| format!("\nThe peers' versions: {versions}.\n")).collect::<String>();
+        let versions = self.versions.as_ref().map(|versions| format!("\nThe peers' versions: {versions}.\n")).unwrap_or_default();
         format!("{}{versions}", table.text())
     }
 }

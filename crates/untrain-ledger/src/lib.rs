@@ -40,12 +40,29 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod checkpoint;
+pub mod commitment;
+pub mod envelope;
 mod error;
+mod files;
+mod hash;
+pub mod keys;
+mod lock;
+pub mod log;
+pub mod merkle;
 mod name;
+pub mod note;
+pub mod policy;
+mod refusal;
+pub mod statement;
+#[cfg(feature = "store")]
 mod store;
+pub mod witness;
 
 pub use error::{Error, Result};
+pub use hash::Hash;
+pub use lock::Access;
 pub use name::Name;
-pub use store::{
-    Access, Change, Committed, DatasetRow, Event, ModelRow, NewRequest, Operation, Part, Publication, RequestRow, Store, Version,
-};
+pub use refusal::Refusal;
+#[cfg(feature = "store")]
+pub use store::{Change, Committed, DatasetRow, Event, ModelRow, NewRequest, Operation, Part, Publication, RequestRow, Store, Version};

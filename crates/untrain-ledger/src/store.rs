@@ -1,7 +1,6 @@
 //! The store: one directory that keeps datasets, models and requests.
 
 mod blobs;
-mod lock;
 mod rows;
 mod schema;
 mod tables;
@@ -15,24 +14,16 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use untrain_core::{Digest, nearest};
 
 use self::blobs::Blobs;
-use self::lock::Lock;
 pub use self::rows::{Change, Committed, DatasetRow, Event, ModelRow, NewRequest, Operation, Part, Publication, RequestRow, Version};
 use self::tables::Table;
+use crate::files;
+use crate::lock::{Access, Lock};
 use crate::{Error, Name, Result};
 
 const DATABASE: &str = "untrain.db";
 const BLOBS: &str = "blobs";
 /// What a process that is killed while it makes a store may leave before there is a database.
 const BEGUN: [&str; 2] = ["lock", BLOBS];
-
-/// What a store is opened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// For reading, beside other readers.
-    Read,
-    /// For reading and writing, alone.
-    Write,
-}
 
 /// An open store. As long as it lives, nobody else writes the directory, and nobody reads it while this one may write.
 ///
@@ -74,7 +65,7 @@ impl Store {
             let empty = is_vacant(dir)?;
             match access {
                 Access::Read if empty => return Err(Error::NoStore { path: dir.to_owned() }),
-                Access::Write if empty => blobs::create_dir(dir)?,
+                Access::Write if empty => files::create_dir(dir)?,
                 _ => return Err(Error::NotAStore { path: dir.to_owned() }),
             }
         }
@@ -87,7 +78,7 @@ impl Store {
         let store = Self { connection, blobs: Blobs::new(dir.join(BLOBS)), dir: dir.to_owned(), database, access, _lock: lock };
         if access == Access::Write {
             // The entry of a database that was made just now has to be durable before anything is acknowledged.
-            blobs::sync_dir(dir)?;
+            files::sync_dir(dir)?;
             store.erase_unreferenced(&mut Vec::new())?;
             store.erase_old_pages(!schema::log_is_empty(&store.database)?)?;
         }

@@ -33,6 +33,31 @@ const BEGUN: [&str; 2] = ["lock", BLOBS];
 /// committed, and what was committed away and not yet erased, is erased when the store is next opened for writing.
 ///
 /// Erased means that the bytes are in no file of the directory. What a disk keeps of freed blocks is out of its reach.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use untrain_ledger::{Access, Change, DatasetRow, Part, Store};
+///
+/// # let place = tempfile::tempdir()?;
+/// # let dir = place.path().join("store");
+/// let mut store = Store::open(&dir, Access::Write, Duration::ZERO, &mut || ())?;
+/// let digest = store.put(b"two records")?;
+/// let dataset = DatasetRow {
+///     name: "adults".parse()?,
+///     version: 1,
+///     schema: "{}".to_owned(),
+///     records: 2,
+///     parts: vec![Part { index: 0, digest, records: 2 }],
+///     created_ms: 1_700_000_000_000,
+/// };
+/// let committed = store.commit(&Change { datasets: vec![dataset.clone()], ..Change::default() })?;
+/// assert!(committed.unfinished.is_none());
+/// assert_eq!(store.dataset("adults")?, dataset);
+/// assert_eq!(store.blob(&digest)?, b"two records");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Store {
     // The lock comes last: fields are dropped in this order, and the database has to be closed under the lock.

@@ -1,11 +1,14 @@
 //! The fault table: each row is refused, with a message that says what is wrong.
 
+use proptest::prelude::*;
 use untrain_ledger::checkpoint::{Checkpoint, LogProof};
 use untrain_ledger::envelope::Envelope;
-use untrain_ledger::keys::{Role, Signer as _};
+use untrain_ledger::keys::{Role, SecretKey, Signer, VerifierKey};
+use untrain_ledger::note::{Note, NoteSignature};
 use untrain_ledger::policy::Policy;
-use untrain_ledger::statement::Kind;
-use untrain_ledger::{Error, Refusal};
+use untrain_ledger::statement::{Kind, Statement};
+use untrain_ledger::witness::Submission;
+use untrain_ledger::{Error, Hash, Refusal, Result};
 
 use crate::support::{NOW, World, erasure, key, purge, refusal};
 
@@ -97,7 +100,7 @@ fn a_forked_log_with_two_checkpoints_of_one_size_is_refused() {
     fork.append(&[erasure()]);
     world.cosign(NOW + 1).unwrap();
     // The witness of the first branch refuses the second.
-    let submission = untrain_ledger::witness::Submission { old: 3, proof: Vec::new(), checkpoint: fork.log.checkpoint().clone() };
+    let submission = Submission { old: 3, proof: Vec::new(), checkpoint: fork.log.checkpoint().clone() };
     let error = refusal(world.witness.cosign(&submission, &world.witness_key, NOW + 2));
     assert!(matches!(error, Refusal::Forked { size: 3, .. }), "{error}");
     assert!(error.to_string().contains("the log is forked: it has two trees of 3 entries"), "{error}");
@@ -121,7 +124,7 @@ fn a_replayed_old_checkpoint_is_refused() {
     let old = world.submission().unwrap().checkpoint;
     world.append(&[purge()]);
     world.cosign(NOW + 1).unwrap();
-    let submission = untrain_ledger::witness::Submission { old: 3, proof: Vec::new(), checkpoint: old };
+    let submission = Submission { old: 3, proof: Vec::new(), checkpoint: old };
     let error = refusal(world.witness.cosign(&submission, &world.witness_key, NOW + 2));
     assert_eq!(error, Refusal::Rollback { last: 3, offered: 2 });
 }
@@ -131,7 +134,7 @@ fn a_wrong_key_is_refused_for_every_role() {
     let world = World::new();
     let (entry, proof) = world.evidence(0);
     let text = world.policy_text();
-    let with = |key: &untrain_ledger::keys::VerifierKey, other: &untrain_ledger::keys::SecretKey| {
+    let with = |key: &VerifierKey, other: &SecretKey| {
         text.replace(&key.to_string(), &other.verifier().to_string()).parse::<Policy>().unwrap().verify(&entry, &proof).unwrap_err()
     };
     // Another name, so another id: the signature is nobody's.
@@ -147,7 +150,7 @@ fn a_wrong_key_is_refused_for_every_role() {
     let line = world.log.checkpoint().signatures()[0].clone();
     let text = forged.to_string();
     let (_, signature) = text.rsplit_once(' ').unwrap();
-    let bytes = untrain_ledger::note::NoteSignature { bytes: forged.signatures()[0].bytes.clone(), ..line }.to_string();
+    let bytes = NoteSignature { bytes: forged.signatures()[0].bytes.clone(), ..line }.to_string();
     let forged = text.replace(&format!("\u{2014} example.com/log {signature}"), &bytes);
     let error = world.policy().verify_checkpoint(&forged.parse().unwrap()).unwrap_err();
     assert!(matches!(error, Refusal::BadSignature { .. }) && error.to_string().contains("another key signed"), "{error}");
@@ -185,12 +188,12 @@ fn a_clock_that_runs_backwards_is_refused() {
 
 #[test]
 fn a_failing_signer_is_noticed_before_anything_is_published() {
-    struct Broken(untrain_ledger::keys::SecretKey);
-    impl untrain_ledger::keys::Signer for Broken {
-        fn verifier(&self) -> &untrain_ledger::keys::VerifierKey {
+    struct Broken(SecretKey);
+    impl Signer for Broken {
+        fn verifier(&self) -> &VerifierKey {
             self.0.verifier()
         }
-        fn sign(&self, message: &[u8]) -> untrain_ledger::Result<[u8; 64]> {
+        fn sign(&self, message: &[u8]) -> Result<[u8; 64]> {
             let mut signature = self.0.sign(message)?;
             signature[3] ^= 1;
             Ok(signature)
@@ -209,4 +212,38 @@ fn flip(bytes: &[u8], bit: usize) -> Vec<u8> {
     let mut flipped = bytes.to_vec();
     flipped[bit / 8] ^= 1 << (bit % 8);
     flipped
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_a_reader_panic(
+        text in r"(c2sp\.org/tlog-proof@v1\n|index |old |log |witness w |quorum none\n|[ -~\n—+=0-9]{0,30}|AQ==|\n\n|— a AAAAAAAA\n|\{\}){0,12}",
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let _ = (text.parse::<Note>(), text.parse::<Checkpoint>(), text.parse::<LogProof>(), text.parse::<Policy>());
+        let _ = (text.parse::<Submission>(), text.parse::<VerifierKey>(), text.parse::<Hash>());
+        let _ = (Envelope::from_json(text.as_bytes()), Statement::from_json(&bytes), Envelope::from_json(&bytes));
+    }
+
+    #[test]
+    fn no_changed_text_of_a_proof_makes_a_reader_panic(cut in 0_usize..600, insert in "[ -~\n—]{0,8}", skip in 0_usize..40) {
+        let world = WORLD.with(|world| (world.0.clone(), world.1.clone(), world.2.clone()));
+        let text: Vec<char> = world.1.chars().collect();
+        let cut = cut.min(text.len());
+        let changed: String = text[..cut].iter().copied().chain(insert.chars()).chain(text.iter().copied().skip(cut + skip)).collect();
+        if changed != world.1 && let Ok(proof) = changed.parse::<LogProof>() {
+            let policy: Policy = world.2.parse().unwrap();
+            // Other bytes may say the same only where a line that nothing vouches for was put in.
+            prop_assert!(policy.verify(&world.0, &proof).is_err() || proof.to_string() == changed);
+        }
+    }
+}
+
+thread_local! {
+    /// An entry, its proof and the policy, as texts.
+    static WORLD: (Vec<u8>, String, String) = {
+        let world = World::new();
+        let (entry, proof) = world.evidence(1);
+        (entry, proof.to_string(), world.policy_text())
+    };
 }

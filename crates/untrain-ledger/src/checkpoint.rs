@@ -20,7 +20,7 @@ const LONGEST_PATH: usize = 63;
 ///
 /// # References
 ///
-/// [@c2sp-tlog-checkpoint].
+/// \[@c2sp-tlog-checkpoint].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Which log: the name of its key.
@@ -77,7 +77,7 @@ impl FromStr for Checkpoint {
 ///
 /// # References
 ///
-/// [@c2sp-tlog-proof].
+/// \[@c2sp-tlog-proof].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogProof {
     /// Bytes that nothing vouches for. This program writes none.

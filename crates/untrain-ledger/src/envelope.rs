@@ -42,7 +42,7 @@ const LARGEST: usize = 24 * 1024;
 ///
 /// # References
 ///
-/// [@dsse].
+/// \[@dsse].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {
     payload: Vec<u8>,

@@ -63,7 +63,7 @@ const TEMPORARY: &str = "tmp";
 ///
 /// # References
 ///
-/// [@c2sp-tlog-tiles].
+/// \[@c2sp-tlog-tiles].
 #[derive(Debug)]
 pub struct Log {
     dir: PathBuf,

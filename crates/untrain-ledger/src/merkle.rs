@@ -9,7 +9,7 @@ use crate::{Hash, Refusal};
 ///
 /// # References
 ///
-/// [@rfc6962, section 2.1].
+/// \[@rfc6962, section 2.1].
 pub fn leaf_hash(entry: &[u8]) -> Hash {
     Hash::of(&[&[0], entry])
 }
@@ -65,7 +65,7 @@ pub fn root<S: Subtrees + ?Sized>(subtrees: &S, size: u64) -> Result<Hash, S::Er
 ///
 /// # References
 ///
-/// [@rfc6962, section 2.1.1].
+/// \[@rfc6962, section 2.1.1].
 pub fn inclusion_proof<S: Subtrees + ?Sized>(subtrees: &S, index: u64, size: u64) -> Result<Vec<Hash>, S::Error> {
     let mut proof = Vec::new();
     if index < size {
@@ -95,7 +95,7 @@ pub fn inclusion_proof<S: Subtrees + ?Sized>(subtrees: &S, index: u64, size: u64
 ///
 /// # References
 ///
-/// [@rfc6962, section 2.1.2].
+/// \[@rfc6962, section 2.1.2].
 pub fn consistency_proof<S: Subtrees + ?Sized>(subtrees: &S, old: u64, new: u64) -> Result<Vec<Hash>, S::Error> {
     let mut proof = Vec::new();
     if old == 0 || old >= new {
@@ -133,7 +133,7 @@ pub fn consistency_proof<S: Subtrees + ?Sized>(subtrees: &S, old: u64, new: u64)
 ///
 /// # References
 ///
-/// The algorithm of [@rfc9162, section 2.1.3.2].
+/// The algorithm of \[@rfc9162, section 2.1.3.2].
 pub fn verify_inclusion(leaf: Hash, index: u64, head: &TreeHead, proof: &[Hash]) -> Result<(), Refusal> {
     let refuse = |reason| Refusal::NotIncluded { index, size: head.size, reason };
     if index >= head.size {
@@ -171,7 +171,7 @@ pub fn verify_inclusion(leaf: Hash, index: u64, head: &TreeHead, proof: &[Hash])
 ///
 /// # References
 ///
-/// The algorithm of [@rfc9162, section 2.1.4.2].
+/// The algorithm of \[@rfc9162, section 2.1.4.2].
 pub fn verify_consistency(old: &TreeHead, new: &TreeHead, proof: &[Hash]) -> Result<(), Refusal> {
     let refuse = |reason| Refusal::NotConsistent { old: old.size, new: new.size, reason };
     if new.size < old.size {

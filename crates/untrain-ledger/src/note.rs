@@ -33,7 +33,7 @@ const LATEST: u64 = u64::MAX >> 1;
 ///
 /// # References
 ///
-/// [@c2sp-signed-note].
+/// \[@c2sp-signed-note], and \[@c2sp-tlog-cosignature] for cosignatures, of which this reads and writes the Ed25519 kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     text: String,

@@ -55,7 +55,7 @@ const LARGEST: usize = 256 * 1024;
 ///
 /// # References
 ///
-/// [@c2sp-tlog-policy].
+/// \[@c2sp-tlog-policy].
 #[derive(Debug, Clone)]
 pub struct Policy {
     text: String,

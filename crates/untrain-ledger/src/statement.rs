@@ -157,7 +157,7 @@ impl Statement {
     ///
     /// # References
     ///
-    /// [@rfc8785], [@in-toto-statement].
+    /// \[@rfc8785], \[@in-toto-statement].
     pub fn to_json(&self) -> Result<Vec<u8>, Refusal> {
         let subject: Vec<Subject> = self.subjects().into_iter().map(|(name, sha256)| Subject { name, digest: Sha256 { sha256 } }).collect();
         if subject.is_empty() {

@@ -26,7 +26,7 @@ const LONGEST_PROOF: usize = 63;
 ///
 /// # References
 ///
-/// [@c2sp-tlog-witness].
+/// \[@c2sp-tlog-witness].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
     /// The size of the checkpoint that the witness cosigned last, 0 for the first.

@@ -17,7 +17,7 @@
 //!
 //! # References
 //!
-//! [@age, sections Header, Payload and The scrypt recipient type].
+//! \[@age, sections Header, Payload and The scrypt recipient type].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;

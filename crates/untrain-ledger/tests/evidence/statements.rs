@@ -104,6 +104,11 @@ fn an_envelope_is_signed_over_the_encoding_of_the_specification() {
     let signature = base64::engine::general_purpose::STANDARD.encode(world.issuer.sign(&message).unwrap());
     assert!(text.contains(&format!("\"sig\":\"{signature}\"")), "{text}");
     assert_eq!(reference(&bytes), Digest::of(&bytes));
+    for other in
+        [text.replacen(':', ": ", 1), text.replace("+json", "\\u002bjson"), format!("{text} "), text.replacen('{', "{\"extra\":1,", 1)]
+    {
+        assert!(matches!(Envelope::from_json(other.as_bytes()), Err(Refusal::Malformed { .. })), "{other}");
+    }
     let twice = text.replace("\"signatures\":[", &text[text.find("\"signatures\":[").unwrap()..].replace("]}", ","));
     assert!(Envelope::from_json(twice.as_bytes()).unwrap_err().to_string().contains("twice"));
 }

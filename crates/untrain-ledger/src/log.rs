@@ -13,7 +13,7 @@
 //! 1. The new tiles are written to `tmp/`, synced, renamed to their places, and the directories are synced. No file that the
 //!    published checkpoint needs is touched: a partial tile has a file for each width.
 //! 2. The new checkpoint becomes `checkpoint.next` in the same way. From here on the append has happened.
-//! 3. `checkpoint.next` is renamed to `checkpoint`.
+//! 3. `checkpoint.next` is renamed to `checkpoint`. If that does not reach the disk, the next writer does it again.
 //!
 //! Whoever opens the log for appending after a crash finishes step 3, or erases what step 1 left. A checkpoint that anybody
 //! can have read is on the disk before, so a lost rename cannot become a fork.
@@ -30,7 +30,7 @@ use std::time::Duration;
 use self::edge::{Edge, Write};
 use self::tiles::{Row, Tiles, WIDTH};
 use crate::checkpoint::{Checkpoint, LogProof};
-use crate::files::{create_dir, entries, erase, parent, rename, sync_dir, write_synced};
+use crate::files::{create_dir, entries, erase, parent, rename, sync_dir, sync_dirs, write_all_synced};
 use crate::keys::{Role, Signer, VerifierKey};
 use crate::lock::Lock;
 use crate::merkle::{self, MemoryTree, TreeHead};
@@ -95,7 +95,7 @@ impl Log {
         }
         let edge = Edge::default();
         let checkpoint = Checkpoint::sign(edge.head(), signer)?;
-        publish(dir, &checkpoint)?;
+        publish(dir, &[], &checkpoint)?;
         let key = signer.verifier().clone();
         Ok(Self { dir: dir.to_owned(), key, checkpoint, head: edge.head(), edge: Some(edge), lock: Some(lock) })
     }
@@ -146,7 +146,7 @@ impl Log {
     ///
     /// # Complexity
     ///
-    /// One file for each 256 entries and for each 256 hashes, and about ten calls that wait for the disk.
+    /// One file for each 256 entries and for each 256 hashes; waits for the disk three times, whatever the number of files.
     pub fn append(&mut self, entries: &[impl AsRef<[u8]>], signer: &dyn Signer) -> Result<Range<u64>> {
         self.require_write()?;
         if signer.verifier() != &self.key {
@@ -169,8 +169,7 @@ impl Log {
                 return Err(error);
             }
         };
-        write_all(&self.dir, &writes)?;
-        publish(&self.dir, &checkpoint)?;
+        publish(&self.dir, &writes, &checkpoint)?;
         let old = self.head;
         (self.checkpoint, self.head, self.edge) = (checkpoint, next.head(), Some(next));
         // Partial tiles beside a full one cost space and nothing else.
@@ -192,7 +191,7 @@ impl Log {
         }
         // Read anew, so that a checkpoint that nobody could read is never published.
         let checkpoint: Note = checkpoint.to_string().parse()?;
-        publish(&self.dir, &checkpoint)?;
+        publish(&self.dir, &[], &checkpoint)?;
         self.checkpoint = checkpoint;
         Ok(())
     }
@@ -340,35 +339,28 @@ fn recover(dir: &Path, key: &VerifierKey) -> Result<(Note, TreeHead, Edge)> {
     Ok((checkpoint, head, edge))
 }
 
-/// Writes files so that they are on the disk when this returns.
-fn write_all(dir: &Path, writes: &[Write]) -> Result<()> {
+/// Makes tiles durable, then the checkpoint, then publishes it.
+fn publish(dir: &Path, writes: &[Write], checkpoint: &Note) -> Result<()> {
     let temporary = dir.join(TEMPORARY);
     create_dir(&temporary)?;
-    let staged: Vec<PathBuf> = (0..writes.len()).map(|i| temporary.join(i.to_string())).collect();
-    for ((_, bytes), path) in writes.iter().zip(&staged) {
-        write_synced(path, bytes)?;
-    }
+    let text = checkpoint.to_string();
+    let mut staged: Vec<(PathBuf, &[u8])> =
+        writes.iter().enumerate().map(|(i, (_, bytes))| (temporary.join(i.to_string()), bytes.as_slice())).collect();
+    staged.push((temporary.join(CHECKPOINT), text.as_bytes()));
+    write_all_synced(&staged)?;
     let mut folders: Vec<&Path> = writes.iter().map(|(path, _)| parent(path)).collect();
     folders.sort_unstable();
     folders.dedup();
     folders.iter().try_for_each(|folder| create_dir(folder))?;
-    for ((path, _), staged) in writes.iter().zip(&staged) {
+    for ((path, _), (staged, _)) in writes.iter().zip(&staged) {
         rename(staged, path)?;
     }
-    folders.iter().try_for_each(|folder| sync_dir(folder))
-}
-
-/// Makes a checkpoint durable, then public.
-fn publish(dir: &Path, checkpoint: &Note) -> Result<()> {
-    let temporary = dir.join(TEMPORARY);
-    create_dir(&temporary)?;
-    let staged = temporary.join(CHECKPOINT);
-    write_synced(&staged, checkpoint.to_string().as_bytes())?;
+    sync_dirs(&folders)?;
     let next = dir.join(NEXT);
-    rename(&staged, &next)?;
+    rename(&temporary.join(CHECKPOINT), &next)?;
     sync_dir(dir)?;
-    rename(&next, &dir.join(CHECKPOINT))?;
-    sync_dir(dir)
+    // This renaming need not have reached the disk: whoever finds the next checkpoint there publishes it.
+    rename(&next, &dir.join(CHECKPOINT))
 }
 
 /// Erases the partial tiles that have become full ones between two sizes.

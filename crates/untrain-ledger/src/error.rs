@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use untrain_core::Digest;
 
+use crate::Refusal;
+
 /// The result of this crate's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error of the store. An `Err` means that nothing changed.
+/// An error of the store, of a log, or of a key. An `Err` means that nothing changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -69,6 +71,12 @@ pub enum Error {
     /// Something else is at the path.
     #[error("{} is not a store, and not an empty directory where one could be made", path.display())]
     NotAStore {
+        /// The path asked for.
+        path: PathBuf,
+    },
+    /// Something that is not a log is at the path, or nothing is.
+    #[error("{} is not a log, and not an empty directory where one could be made", path.display())]
+    NotALog {
         /// The path asked for.
         path: PathBuf,
     },
@@ -156,7 +164,33 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A piece of evidence that is not accepted.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The file of a private key that others than its owner may use.
+    #[error("others can read or change the private key {} (mode {mode:04o}, and 0600 is needed)", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// A device or a service that should sign and did not.
+    #[error("the key {key} cannot sign: {reason}")]
+    Signer {
+        /// The key, as name and id.
+        key: String,
+        /// What the device or the service said.
+        reason: String,
+    },
+    /// The system's randomness failed.
+    #[error("the system gives no random bytes: {reason}")]
+    Randomness {
+        /// What the system said.
+        reason: String,
+    },
     /// The database failed.
+    #[cfg(feature = "store")]
     #[error("cannot use the database {}", path.display())]
     Database {
         /// The database's file.
@@ -177,7 +211,8 @@ impl Error {
             | Self::AlreadyExists { .. }
             | Self::InUse { .. }
             | Self::NoStore { .. }
-            | Self::NotAStore { .. } => true,
+            | Self::NotAStore { .. }
+            | Self::NotALog { .. } => true,
             Self::WrongVersion { .. }
             | Self::Busy { .. }
             | Self::ReadOnly { .. }
@@ -187,7 +222,12 @@ impl Error {
             | Self::MissingBlob { .. }
             | Self::DamagedBlob { .. }
             | Self::Io { .. }
-            | Self::Database { .. } => false,
+            | Self::Refused(_)
+            | Self::Exposed { .. }
+            | Self::Signer { .. }
+            | Self::Randomness { .. } => false,
+            #[cfg(feature = "store")]
+            Self::Database { .. } => false,
         }
     }
 
@@ -213,6 +253,7 @@ impl Error {
     }
 
     /// Makes an error of what SQLite said about the database at `path`.
+    #[cfg(feature = "store")]
     pub(crate) fn database(path: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
         move |source| Self::Database { path: path.to_owned(), source }
     }

@@ -5,11 +5,13 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Error;
 
 const LONGEST: usize = 64;
 
-/// The name of a dataset or a model: 1 to 64 ASCII letters, digits, `.`, `_` and `-`, not starting with `.` or `-`.
+/// The name of a dataset, a model or a request: 1 to 64 ASCII letters, digits, `.`, `_` and `-`, not starting with `.` or `-`.
 ///
 /// # Examples
 ///
@@ -21,7 +23,8 @@ const LONGEST: usize = 64;
 /// assert!("../etc/passwd".parse::<Name>().is_err());
 /// # Ok::<(), untrain_ledger::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 
 impl Name {
@@ -66,6 +69,14 @@ impl AsRef<str> for Name {
 impl Borrow<str> for Name {
     fn borrow(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = Error;
+
+    fn try_from(name: String) -> Result<Self, Error> {
+        name.parse()
     }
 }
 

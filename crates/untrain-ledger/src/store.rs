@@ -1,7 +1,6 @@
 //! The store: one directory that keeps datasets, models and requests.
 
 mod blobs;
-mod lock;
 mod rows;
 mod schema;
 mod tables;
@@ -15,24 +14,16 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use untrain_core::{Digest, nearest};
 
 use self::blobs::Blobs;
-use self::lock::Lock;
 pub use self::rows::{Change, Committed, DatasetRow, Event, ModelRow, NewRequest, Operation, Part, Publication, RequestRow, Version};
 use self::tables::Table;
+use crate::files;
+use crate::lock::{Access, Lock};
 use crate::{Error, Name, Result};
 
 const DATABASE: &str = "untrain.db";
 const BLOBS: &str = "blobs";
 /// What a process that is killed while it makes a store may leave before there is a database.
 const BEGUN: [&str; 2] = ["lock", BLOBS];
-
-/// What a store is opened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// For reading, beside other readers.
-    Read,
-    /// For reading and writing, alone.
-    Write,
-}
 
 /// An open store. As long as it lives, nobody else writes the directory, and nobody reads it while this one may write.
 ///
@@ -42,6 +33,31 @@ pub enum Access {
 /// committed, and what was committed away and not yet erased, is erased when the store is next opened for writing.
 ///
 /// Erased means that the bytes are in no file of the directory. What a disk keeps of freed blocks is out of its reach.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use untrain_ledger::{Access, Change, DatasetRow, Part, Store};
+///
+/// # let place = tempfile::tempdir()?;
+/// # let dir = place.path().join("store");
+/// let mut store = Store::open(&dir, Access::Write, Duration::ZERO, &mut || ())?;
+/// let digest = store.put(b"two records")?;
+/// let dataset = DatasetRow {
+///     name: "adults".parse()?,
+///     version: 1,
+///     schema: "{}".to_owned(),
+///     records: 2,
+///     parts: vec![Part { index: 0, digest, records: 2 }],
+///     created_ms: 1_700_000_000_000,
+/// };
+/// let committed = store.commit(&Change { datasets: vec![dataset.clone()], ..Change::default() })?;
+/// assert!(committed.unfinished.is_none());
+/// assert_eq!(store.dataset("adults")?, dataset);
+/// assert_eq!(store.blob(&digest)?, b"two records");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Store {
     // The lock comes last: fields are dropped in this order, and the database has to be closed under the lock.
@@ -74,7 +90,7 @@ impl Store {
             let empty = is_vacant(dir)?;
             match access {
                 Access::Read if empty => return Err(Error::NoStore { path: dir.to_owned() }),
-                Access::Write if empty => blobs::create_dir(dir)?,
+                Access::Write if empty => files::create_dir(dir)?,
                 _ => return Err(Error::NotAStore { path: dir.to_owned() }),
             }
         }
@@ -87,7 +103,7 @@ impl Store {
         let store = Self { connection, blobs: Blobs::new(dir.join(BLOBS)), dir: dir.to_owned(), database, access, _lock: lock };
         if access == Access::Write {
             // The entry of a database that was made just now has to be durable before anything is acknowledged.
-            blobs::sync_dir(dir)?;
+            files::sync_dir(dir)?;
             store.erase_unreferenced(&mut Vec::new())?;
             store.erase_old_pages(!schema::log_is_empty(&store.database)?)?;
         }

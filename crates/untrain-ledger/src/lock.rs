@@ -1,4 +1,4 @@
-//! Who may use the store at one time: one writer, or any number of readers.
+//! Who may use a directory at one time: one writer, or any number of readers.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -6,22 +6,30 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Access;
 use crate::{Error, Result};
+
+/// What a store or a log is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// For reading, beside other readers.
+    Read,
+    /// For reading and writing, alone.
+    Write,
+}
 
 const FILE: &str = "lock";
 const POLL: Duration = Duration::from_millis(20);
 
 /// A held lock; dropping it, or the end of the process, sets the store free.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     /// Absent where a reader may not make the file and nobody has made it before.
     _file: Option<File>,
 }
 
 impl Lock {
     /// Waits up to `wait` for the store in `dir`; calls `on_wait` once if it has to wait at all.
-    pub(super) fn acquire(dir: &Path, access: Access, wait: Duration, on_wait: &mut dyn FnMut()) -> Result<Self> {
+    pub(crate) fn acquire(dir: &Path, access: Access, wait: Duration, on_wait: &mut dyn FnMut()) -> Result<Self> {
         let path = dir.join(FILE);
         let Some(file) = open(&path, access)? else { return Ok(Self { _file: None }) };
         let started = Instant::now();

@@ -1,0 +1,9 @@
+//! Statements, proofs, policies and witnesses: what is accepted, and everything that is refused with the reason.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic; the helpers outside the test functions are part of the tests")]
+
+mod faults;
+mod policy;
+mod statements;
+mod support;
+mod witness;

@@ -58,7 +58,8 @@ impl FixedPoint {
 
     /// The same, rounded towards zero: then numbers of one binary exponent become integers of one binary exponent.
     pub fn truncate(shift: i32, number: f64) -> f64 {
-        Self::scaled(shift, number).trunc() + 0.0
+        // A cast rounds towards zero, and is an instruction where `trunc` is a call.
+        Self::scaled(shift, number) as i64 as f64
     }
 
     fn scaled(shift: i32, number: f64) -> f64 {
@@ -67,6 +68,20 @@ impl FixedPoint {
         let half = shift / 2;
         (number * power(half) * power(shift - half)).clamp(-LIMIT, LIMIT)
     }
+}
+
+/// The `f64` nearest to an integer, ties to even: what `as f64` gives, several times as fast.
+#[inline]
+pub fn nearest_f64(integer: i128) -> f64 {
+    if let Ok(short) = i64::try_from(integer) {
+        return short as f64;
+    }
+    let magnitude = integer.unsigned_abs();
+    let shift = 64 - magnitude.leading_zeros().min(63);
+    // The highest 64 bits, the last of which tells whether any below it is set, round as all bits do.
+    let top = (magnitude >> shift) as u64 | u64::from(magnitude & ((1 << shift) - 1) != 0);
+    let rounded = top as f64 * power(shift as i32);
+    if integer < 0 { -rounded } else { rounded }
 }
 
 /// `2^exponent`, for exponents of normal numbers.
@@ -93,6 +108,33 @@ mod tests {
             assert!(q <= f64::from(1 << 20), "{number} becomes {q}");
             assert!(number.abs() < f64::MIN_POSITIVE || q >= f64::from(1 << 19), "{number} becomes {q}");
             assert_eq!(FixedPoint::quantise(fixed.shift(), 0.0), 0.0);
+        }
+    }
+
+    #[test]
+    fn integers_are_rounded_as_the_language_does() {
+        let mut word = 0x1234_5678_9abc_def0_u64;
+        let mut next = || {
+            word = crate::mix(word, 1);
+            word
+        };
+        for bits in 0..128 {
+            for _ in 0..200 {
+                let integer = (((u128::from(next()) << 64) | u128::from(next())) >> bits) as i128;
+                for near in [integer, integer & !0xff, integer | 0x80, -1 - integer] {
+                    assert_eq!(nearest_f64(near), near as f64, "{near}");
+                }
+            }
+        }
+        // Halfway between two floats, and a little off it.
+        for k in 1..74 {
+            for (half, low) in [(3_i128, 0), (1, 1), (1, -1), (3, 1), (3, -1)] {
+                let integer = (((1_i128 << 53) + half) << k) / 2 + low;
+                assert_eq!(nearest_f64(integer), integer as f64, "{integer}");
+            }
+        }
+        for edge in [i128::MAX, i128::MIN, i128::MIN + 1, i128::from(i64::MAX), i128::from(i64::MIN) - 1, 0] {
+            assert_eq!(nearest_f64(edge), edge as f64, "{edge}");
         }
     }
 

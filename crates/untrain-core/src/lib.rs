@@ -30,7 +30,7 @@ pub use bytes::{Reader, Writer};
 pub use dataset::{Dataset, Values};
 pub use digest::Digest;
 pub use error::{Error, Result, nearest};
-pub use fixed::FixedPoint;
+pub use fixed::{FixedPoint, nearest_f64};
 pub use gram::Gram;
 pub use guarantee::Guarantee;
 pub use hash::{Seed, mix, unit};

@@ -3,7 +3,7 @@
 //! Sums and centring are integers; a number is rounded once, when an entry of a matrix becomes `f64`.
 
 use rayon::prelude::*;
-use untrain_core::{Error, Gram, Reader, Result, Writer};
+use untrain_core::{Error, Gram, Reader, Result, Writer, nearest_f64};
 
 use crate::encode::{Design, Source, Targets};
 
@@ -226,8 +226,8 @@ impl Moments {
     pub(crate) fn total_of(&self, term: &Term) -> f64 {
         let sum = self.sum(term.at);
         match term.missing {
-            None => sum as f64,
-            Some(Missing { at, whole, rest }) => (sum + i128::from(whole) * self.sum(at)) as f64 + rest * self.sum(at) as f64,
+            None => nearest_f64(sum),
+            Some(Missing { at, whole, rest }) => nearest_f64(sum + i128::from(whole) * self.sum(at)) + rest * nearest_f64(self.sum(at)),
         }
     }
 
@@ -276,7 +276,7 @@ fn scatter(terms: &[Term], entry: impl Fn(usize, usize) -> (i128, f64)) -> Scatt
 }
 
 fn difference((whole, rest): (i128, f64)) -> f64 {
-    whole as f64 - rest
+    nearest_f64(whole) - rest
 }
 
 /// The entry between two columns of which at least one has missing numbers, which are the mean. The whole part of the mean is

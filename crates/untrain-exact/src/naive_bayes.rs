@@ -190,7 +190,8 @@ impl Method for NaiveBayes {
                 continue;
             }
             let values = data.values(place);
-            let negative = |i: &usize| how.number(&column.name, values.number(*i)).is_some_and(|x| x < 0.0);
+            let numbers = how.of_numbers(&column.name);
+            let negative = |i: &usize| numbers.number(values.number(*i)).is_some_and(|x| x < 0.0);
             if let Some(i) = (0..data.len()).find(negative) {
                 let number = values.number(i).map_or_else(|| "its fill value".to_owned(), |x| x.to_string());
                 let reason = format!("\"{}\" holds {number}, and a count is not negative", column.name);

@@ -189,12 +189,13 @@ impl System {
         }
         let t = terms.len();
         let roots: Vec<f64> = (0..p).map(|i| values[i * t + i].max(0.0).sqrt()).collect();
+        let shares: Vec<f64> = roots.iter().map(|root| if *root > 0.0 { 1.0 / root } else { 0.0 }).collect();
         let mut matrix = vec![0.0; p * p];
         for i in 0..p {
             let (row, scaled) = (&values[i * t..(i + 1) * t], &mut matrix[i * p..(i + 1) * p]);
             if roots[i] > 0.0 {
                 for j in i..p {
-                    scaled[j] = if roots[j] > 0.0 { row[j] / roots[i] / roots[j] } else { 0.0 };
+                    scaled[j] = row[j] * shares[i] * shares[j];
                 }
                 let root = places[i].1 / roots[i];
                 scaled[i] = 1.0 + (alpha * n * root * root).min(MOST);

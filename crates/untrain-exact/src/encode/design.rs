@@ -155,7 +155,8 @@ impl Design {
         let inputs =
             self.layout.inputs.iter().zip(&self.counts).zip(columns).all(|((input, count), values)| match (&input.source, count) {
                 (Source::Number { indicator, .. }, Count::Number { shift: now, .. }) => {
-                    places.iter().all(|place| match self.how.number(&input.name, values.number(*place)) {
+                    let numbers = self.how.of_numbers(&input.name);
+                    places.iter().all(|place| match numbers.number(values.number(*place)) {
                         Some(x) => !is_normal(x) || (has_numbers(count) && shift(x) >= *now),
                         None => indicator.is_some(),
                     })
@@ -250,8 +251,9 @@ impl Design {
         let layout = Arc::clone(&self.layout);
         for ((input, values), count) in layout.inputs.iter().zip(&columns).zip(&self.counts) {
             let (Source::Number { column, .. }, Count::Number { shift, .. }) = (&input.source, count) else { continue };
+            let numbers = self.how.of_numbers(&input.name);
             for (i, place) in places.iter().enumerate() {
-                if let Some(x) = self.how.number(&input.name, values.number(*place)) {
+                if let Some(x) = numbers.number(values.number(*place)) {
                     self.dense[(first + i) * d + *column as usize] = quantise(*shift, x) as f32;
                 }
             }
@@ -262,7 +264,7 @@ impl Design {
             for (input, values) in layout.inputs.iter().zip(&columns) {
                 match &input.source {
                     Source::Number { indicator: Some(column), .. } => {
-                        if self.how.number(&input.name, values.number(*place)).is_none() {
+                        if values.number(*place).is_none() && self.how.of_numbers(&input.name).number(None).is_none() {
                             self.sparse.push((*column, 1.0));
                         }
                     }

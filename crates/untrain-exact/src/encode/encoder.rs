@@ -109,7 +109,7 @@ impl Bound<'_> {
             match &input.source {
                 Source::Number { column, indicator } => {
                     let scale = &scales[*column as usize];
-                    let number = how.number(&input.name, values.number(i));
+                    let number = how.of_numbers(&input.name).number(values.number(i));
                     number_of(number, scale);
                     if let (None, Some(column)) = (number, indicator) {
                         sparse.push((*column, 1.0));

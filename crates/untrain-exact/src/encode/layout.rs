@@ -80,8 +80,9 @@ impl Layout {
                 (Source::Categories { first: 0, names }, Count::Categories(vec![0; n]))
             } else {
                 let (mut largest, mut missing) = (0.0_f64, false);
+                let numbers = how.of_numbers(&column.name);
                 for i in 0..data.len() {
-                    match how.number(&column.name, values.number(i)) {
+                    match numbers.number(values.number(i)) {
                         Some(x) => largest = largest.max(x.abs()),
                         None => missing = true,
                     }

@@ -116,13 +116,33 @@ impl Preprocessing {
         Ok(read)
     }
 
-    /// A number as it is before it is quantised.
-    pub(crate) fn number(&self, column: &str, number: Option<f64>) -> Option<f64> {
-        let mut x = number.or_else(|| self.fill.get(column).copied())?;
-        if let Some((low, high)) = self.clip.get(column) {
-            x = x.clamp(*low, *high);
+    /// What the settings say of the numbers of a column.
+    pub(crate) fn of_numbers(&self, column: &str) -> Numbers {
+        Numbers {
+            fill: self.fill.get(column).copied(),
+            clip: self.clip.get(column).copied(),
+            log: self.log.iter().any(|name| name == column),
         }
-        if self.log.iter().any(|name| name == column) {
+    }
+}
+
+/// What is done with the numbers of a column before they are quantised.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Numbers {
+    fill: Option<f64>,
+    clip: Option<(f64, f64)>,
+    log: bool,
+}
+
+impl Numbers {
+    /// A number as it is before it is quantised.
+    #[inline]
+    pub(crate) fn number(&self, number: Option<f64>) -> Option<f64> {
+        let mut x = number.or(self.fill)?;
+        if let Some((low, high)) = self.clip {
+            x = x.clamp(low, high);
+        }
+        if self.log {
             x = libm::copysign(libm::log1p(x.abs()), x);
         }
         Some(x)
@@ -139,10 +159,10 @@ mod tests {
         how.fill.insert("x".to_owned(), 50.0);
         how.clip.insert("x".to_owned(), (-3.0, 3.0));
         how.log.push("x".to_owned());
-        assert_eq!(how.number("x", None), Some(libm::log1p(3.0)));
-        assert_eq!(how.number("x", Some(-9.0)), Some(-libm::log1p(3.0)));
-        assert_eq!(how.number("y", Some(-9.0)), Some(-9.0));
-        assert_eq!(how.number("y", None), None);
+        assert_eq!(how.of_numbers("x").number(None), Some(libm::log1p(3.0)));
+        assert_eq!(how.of_numbers("x").number(Some(-9.0)), Some(-libm::log1p(3.0)));
+        assert_eq!(how.of_numbers("y").number(Some(-9.0)), Some(-9.0));
+        assert_eq!(how.of_numbers("y").number(None), None);
     }
 
     #[test]

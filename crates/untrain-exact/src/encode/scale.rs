@@ -1,6 +1,6 @@
 //! Where a column of numbers lies and how wide it is, from exact sums.
 
-use untrain_core::{Reader, Result, Writer};
+use untrain_core::{Reader, Result, Writer, nearest_f64};
 
 /// The sums of the quantised numbers of a column.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Sums {
         let mean = self.sum as f64 / n;
         // n²·variance, exact; conversion, root and division are single roundings.
         let spread = i128::from(self.n) * self.squares - i128::from(self.sum) * i128::from(self.sum);
-        let deviation = if spread == 0 { 0.0 } else { rounded((spread as f64).sqrt() / n) };
+        let deviation = if spread == 0 { 0.0 } else { rounded(nearest_f64(spread).sqrt() / n) };
         let quantum = if deviation == 0.0 { 1.0 } else { low_bit(deviation) };
         let mean = if deviation == 0.0 { mean } else { (mean / quantum).round_ties_even() * quantum + 0.0 };
         if !standardize {

@@ -40,9 +40,17 @@ impl Optimum {
         Self { rows: None, solvers: Vec::new(), grids: Vec::new(), weights: Vec::new(), work: Work::default() }
     }
 
+    pub(crate) fn is_trivial(&self) -> bool {
+        self.rows.is_none()
+    }
+
     /// A problem that is not solved yet, starting from weights on the grid if there are any.
     pub(crate) fn new(wish: &Wish<'_>, start: Option<&[Vec<i64>]>) -> Result<Self> {
         let Wish { losses, outputs, intercepts, alpha, grid, seed, design } = wish;
+        let p = losses.iter().map(|loss| loss.n_outputs()).max().unwrap_or(0) as u64 * (design.layout().n_columns as u64 + 1);
+        if p > MOST_WEIGHTS {
+            return Err(Error::TooMany { what: "weights", found: p, limit: MOST_WEIGHTS });
+        }
         let rows = Rows::new(design);
         let penalty = rows.penalty(design, *alpha)?;
         let mut names: Vec<String> = (0..design.layout().n_columns).map(|column| design.layout().column_name(column)).collect();
@@ -233,6 +241,9 @@ impl Linear {
         shares
     }
 }
+
+/// The most weights of one problem: the inverse of its Hessian is held in full.
+const MOST_WEIGHTS: u64 = 8192;
 
 /// The binary digits after the point that weights may be published with.
 pub(crate) const GRIDS: std::ops::RangeInclusive<u32> = 4..=30;

@@ -10,7 +10,7 @@ use super::rows::SLACK;
 /// **Why ρ holds.** Let E = M·H − I and ‖·‖ be any operator norm. The eigenvalues of M·H are those of H^½·M·H^½, so if ‖E‖ < 1
 /// they lie in 1 ± ‖E‖, M is positive definite (as it is symmetric), and ρ = ‖E‖. H itself is known as Ĥ with
 /// |H − Ĥ|_jk ≤ ε·h_j·h_k, where h_j² is the diagonal of Ĥ. As |v_j| ≤ √M_jj·‖v‖_K, this adds ε·Q to ρ with
-/// Q = (Σ_j √M_jj·h_j)²; the product's own roundings add γ_p·Q in the norm that is scaled by √M_jj (Higham 2002, chapter 3).
+/// Q = (Σ_j √M_jj·h_j)²; the product's own roundings add γ_p·Q in the norm that is scaled by √M_jj [@higham2002, chapter 3].
 #[derive(Debug, Clone)]
 pub(super) struct Inverse {
     p: usize,

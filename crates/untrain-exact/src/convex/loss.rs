@@ -7,7 +7,7 @@ use super::kernel::wide;
 /// A convex loss of the margins of a row and its target.
 ///
 /// A *smooth* loss is self-concordant in the sense that a change of the margins by t changes the curvature by a factor within
-/// e^±t (for softmax, t is the range of the changes over the classes; Bach 2010). Of a *kinked* one the curvature is constant
+/// e^±t (for softmax, t is the range of the changes over the classes) [@bach2010]. Of a *kinked* one the curvature is constant
 /// between kinks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Loss {

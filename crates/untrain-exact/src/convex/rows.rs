@@ -158,7 +158,7 @@ impl Rows {
         design.row(row).sparse.iter().map(|(column, x)| f64::from(*x) * v[*column as usize]).sum::<f64>() + dense + v[self.d - 1]
     }
 
-    /// How far a computed margin may be from the true one: γ·‖x‖·‖v‖ (Higham 2002, section 3.1, with Cauchy and Schwarz), with
+    /// How far a computed margin may be from the true one: γ·‖x‖·‖v‖ [@higham2002, section 3.1], with Cauchy and Schwarz, with
     /// as many roundings as the longest chain of additions has.
     pub(super) fn margin_error(&self, unit: f64, largest_norm: f64) -> f64 {
         let roundings = (self.n_dense + self.most_sparse + 12) as f64;

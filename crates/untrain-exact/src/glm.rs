@@ -143,7 +143,10 @@ impl Glm {
         });
         if let Some(y) = refused {
             let (name, needs) = if loss == GlmLoss::Gamma { ("gamma", "over 0") } else { ("Poisson", "at least 0") };
-            return Err(unfit(format!("a target is {y}, and {name} regression needs numbers {needs}"), "choose another loss, for instance huber"));
+            return Err(unfit(
+                format!("a target is {y}, and {name} regression needs numbers {needs}"),
+                "choose another loss, for instance huber",
+            ));
         }
         if targets().all(|y| y == 0.0) && loss != GlmLoss::Huber {
             return Ok(None);
@@ -162,7 +165,8 @@ impl Glm {
             }
         };
         let empty = design.len() == 0;
-        let wish = Wish { losses: vec![loss], outputs: vec![String::new()], intercepts: vec![intercept], alpha, grid, seed: self.seed, design };
+        let wish =
+            Wish { losses: vec![loss], outputs: vec![String::new()], intercepts: vec![intercept], alpha, grid, seed: self.seed, design };
         Ok((!empty).then_some(wish))
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Rows {
     indicators: Vec<Option<u32>>,
     /// The sum of the magnitudes of each column, or more.
     pub(super) sums: Vec<f64>,
+    /// The largest magnitude of each column, or more.
+    pub(super) maxima: Vec<f64>,
     /// The largest Euclidean norm of a row, or more.
     pub(super) radius: f64,
     /// The most sparse entries of a row, or more.
@@ -73,6 +75,7 @@ impl Rows {
             anchors,
             indicators,
             sums: vec![0.0; d],
+            maxima: vec![0.0; d],
             radius: 0.0,
             most_sparse: 0,
         };
@@ -123,15 +126,18 @@ impl Rows {
             self.y.push(row.y);
             let mut square = 1.0;
             let z = &self.z[i * self.n_dense..];
-            for (sum, z) in self.sums.iter_mut().zip(z) {
+            for ((sum, most), z) in self.sums.iter_mut().zip(&mut self.maxima).zip(z) {
                 *sum += f64::from(z.abs());
+                *most = most.max(f64::from(z.abs()));
                 square += f64::from(*z) * f64::from(*z);
             }
             for (column, x) in row.sparse {
                 self.sums[*column as usize] += f64::from(x.abs());
+                self.maxima[*column as usize] = self.maxima[*column as usize].max(f64::from(x.abs()));
                 square += f64::from(*x) * f64::from(*x);
             }
             self.sums[self.d - 1] += 1.0;
+            self.maxima[self.d - 1] = 1.0;
             self.radius = self.radius.max(square.sqrt() * SLACK);
             self.most_sparse = self.most_sparse.max(row.sparse.len());
         }
@@ -139,7 +145,8 @@ impl Rows {
 
     fn push_dense(&mut self, row: &Row<'_>) {
         for (j, q) in row.dense.iter().enumerate() {
-            let missing = self.indicators[j].is_some_and(|indicator| row.sparse.binary_search_by_key(&indicator, |(column, _)| *column).is_ok());
+            let missing =
+                self.indicators[j].is_some_and(|indicator| row.sparse.binary_search_by_key(&indicator, |(column, _)| *column).is_ok());
             self.z.push(if missing { 0.0 } else { (q - self.anchors[j]) * self.powers[j] });
         }
     }
@@ -177,7 +184,8 @@ impl Rows {
             let power = f64::from(self.powers[j]);
             let (sigma_j, anchor) = (scale.step * power, f64::from(self.anchors[j]));
             if !(LEAST..=1.0 / LEAST).contains(&sigma_j) {
-                let reason = format!("the numbers of \"{}\" are too large or too small to be weighed as they are", design.layout().column_name(j));
+                let reason =
+                    format!("the numbers of \"{}\" are too large or too small to be weighed as they are", design.layout().column_name(j));
                 return Err(unfit(reason, "set standardize = true"));
             }
             sigma.push(sigma_j);
@@ -250,7 +258,10 @@ impl Penalty {
     pub(super) fn distance(&self, other: &Self, roots: &[f64]) -> f64 {
         let pairs = self.entries().into_iter().zip(other.entries());
         let off = |row, column| if row == column { 1.0 } else { 2.0 };
-        pairs.map(|((row, column, a), (_, _, b))| off(row, column) * ((a - b).abs() + 8.0 * f64::EPSILON * (a.abs() + b.abs())) * roots[row] * roots[column])
+        pairs
+            .map(|((row, column, a), (_, _, b))| {
+                off(row, column) * ((a - b).abs() + 8.0 * f64::EPSILON * (a.abs() + b.abs())) * roots[row] * roots[column]
+            })
             .sum::<f64>()
             * SLACK
     }

@@ -152,12 +152,13 @@ impl Solver {
                 return Ok(decided);
             }
             let near = standing.merit * self.reach(rows) < 0.3;
-            if !fresh && ((enclosed.is_none() && near) || standing.merit > 0.2 * merit_before) {
+            let at_floor = standing.merit <= 4.0 * standing.floor;
+            if !fresh && ((enclosed.is_none() && (near || at_floor)) || standing.merit > 0.2 * merit_before) {
                 self.refresh(rows, design, penalty, false);
                 (fresh, merit_before) = (true, f64::INFINITY);
                 continue;
             }
-            if standing.merit <= 4.0 * standing.floor || standing.merit < f64::MIN_POSITIVE {
+            if at_floor || standing.merit < f64::MIN_POSITIVE {
                 if arithmetic == Arithmetic::Double {
                     return Err(undecided(penalty.alpha));
                 }
@@ -259,10 +260,15 @@ impl Solver {
         false
     }
 
-    /// ‖x‖_M of any row (of softmax, of a difference of two classes' rows) at the most.
+    /// ‖x‖_M of any row (of softmax, of a difference of two classes' rows) at the most: by the largest eigenvalue of M, or by the sum of
+    /// the columns' own norms, whichever is less.
     fn reach(&self, rows: &Rows) -> f64 {
-        let factor = if self.loss.n_outputs() > 1 { 2.0_f64.sqrt() } else { 1.0 };
-        self.reference.as_ref().map_or(f64::INFINITY, |reference| factor * rows.radius * reference.inverse.largest().sqrt() * SLACK)
+        let Some(reference) = &self.reference else { return f64::INFINITY };
+        let (is_one, roots) = (self.loss.n_outputs() == 1, reference.inverse.roots());
+        let whole = if is_one { 1.0 } else { 2.0_f64.sqrt() } * rows.radius * reference.inverse.largest().sqrt();
+        let output = |roots: &[f64]| roots.iter().zip(&rows.maxima).map(|(root, most)| root * most).sum::<f64>();
+        let parts = if is_one { 1.0 } else { 2.0 } * roots.chunks_exact(self.d).map(output).fold(0.0, f64::max);
+        whole.min(parts) * SLACK
     }
 
     fn enclose(&mut self, rows: &Rows, design: &Design, penalty: &Penalty, standing: &Standing) -> Option<Enclosure> {
@@ -303,7 +309,8 @@ impl Solver {
         let mut x = vec![0.0; self.d];
         let (mut sum, mut n) = (0.0, 0);
         for (i, ((m, then), y)) in at.margins.iter().zip(&reference.margins).zip(&rows.y).enumerate() {
-            let near = self.loss.distance_to_kink(*m, *y) <= (by + at.margin_error) * SLACK + 4.0 * f64::EPSILON * (1.0 + m.abs() + y.abs());
+            let near =
+                self.loss.distance_to_kink(*m, *y) <= (by + at.margin_error) * SLACK + 4.0 * f64::EPSILON * (1.0 + m.abs() + y.abs());
             if near || self.loss.curvature(*m, *y) != self.loss.curvature(*then, *y) {
                 rows.scatter(design, i, &mut x);
                 sum += self.loss.jump() * leverage(&reference.inverse, &x);
@@ -429,6 +436,9 @@ fn undecided(alpha: f64) -> Error {
     if alpha == 0.0 {
         unfit("without a penalty the records have no unique optimum that can be proven", "set alpha, for instance alpha = 1")
     } else {
-        unfit("the optimum is not unique, or cannot be told from a border of its grid", "set a larger alpha, or fewer binary digits as grid")
+        unfit(
+            "the optimum is not unique, or cannot be told from a border of its grid",
+            "set a larger alpha, or fewer binary digits as grid",
+        )
     }
 }

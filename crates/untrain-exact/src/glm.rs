@@ -213,8 +213,9 @@ impl Method for Glm {
     }
 
     fn finish(&self, summary: &mut Optimum, design: &Design) -> Result<GlmArtefact> {
-        if !summary.is_trivial() && self.wish(design)?.is_none() {
-            *summary = Optimum::trivial();
+        match self.wish(design)? {
+            Some(wish) => summary.straighten(&wish)?,
+            None => *summary = Optimum::trivial(),
         }
         summary.settle(design, self.params.alpha)?;
         let linear = Linear { encoder: design.encoder(), grid: self.params.grid, weights: summary.weights().to_vec() };

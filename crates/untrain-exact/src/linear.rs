@@ -40,6 +40,15 @@ impl Optimum {
         Self { rows: None, solvers: Vec::new(), grids: Vec::new(), weights: Vec::new(), work: Work::default() }
     }
 
+    /// Makes the problem anew, starting from its weights, where the scales have moved far.
+    pub(crate) fn straighten(&mut self, wish: &Wish<'_>) -> Result<()> {
+        if self.rows.as_ref().is_some_and(|rows| rows.is_askew(wish.design)) {
+            let work = self.work();
+            *self = Self { work, ..Self::new(wish, Some(&self.weights))? };
+        }
+        Ok(())
+    }
+
     pub(crate) fn is_trivial(&self) -> bool {
         self.rows.is_none()
     }

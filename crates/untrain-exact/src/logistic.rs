@@ -96,10 +96,7 @@ pub struct LogisticArtefact(Linear);
 
 impl Logistic {
     fn wish<'a>(&self, design: &'a Design) -> Option<Wish<'a>> {
-        let (classes, counts) = match design.targets() {
-            crate::encode::Targets::Classes { names, counts } => (names, counts),
-            _ => return None,
-        };
+        let crate::encode::Targets::Classes { names: classes, counts } = design.targets() else { return None };
         let frequency = |class: usize| libm::log(counts[class] as f64);
         let LogisticParams { alpha, grid, .. } = self.params;
         let wish = |loss, outputs, intercepts| Wish { losses: vec![loss], outputs, intercepts, alpha, grid, seed: self.seed, design };
@@ -149,6 +146,9 @@ impl Method for Logistic {
     }
 
     fn finish(&self, summary: &mut Optimum, design: &Design) -> Result<LogisticArtefact> {
+        if let Some(wish) = self.wish(design) {
+            summary.straighten(&wish)?;
+        }
         summary.settle(design, self.params.alpha)?;
         let linear = Linear { encoder: design.encoder(), grid: self.params.grid, weights: summary.weights().to_vec() };
         Ok(LogisticArtefact(linear))

@@ -73,5 +73,6 @@ fn small(y: &[f64]) -> Dataset {
     let columns = vec![column("x", Role::Feature), column("y", Role::Target)];
     let x: ArrayRef = Arc::new(Float64Array::from((0..y.len()).map(|i| i as f64).collect::<Vec<_>>()));
     let ids: arrow_array::StringArray = (0..y.len()).map(|i| Some(format!("r{i}"))).collect();
-    Dataset::new(Schema { id: None, columns, holdout: None }, &ids, vec![x, Arc::new(Float64Array::from(y.to_vec()))]).unwrap()
+    Dataset::new(Schema { id: None, columns, holdout: None }, &ids, vec![x, Arc::new(Float64Array::from(y.to_vec()))])
+        .expect("the columns fit")
 }

@@ -27,8 +27,8 @@ pub(super) fn gram(rows: &Rows, design: &Design, weights: &[f64]) -> Vec<f64> {
             packs.fill(rows.block(start..end), &weights[start..end]);
             packs.add_to(&mut out, d);
         }
-        for i in start..end {
-            let (w, z, sparse) = (weights[i], rows.dense(i), design.row(i).sparse);
+        for (i, w) in (start..end).zip(&weights[start..end]) {
+            let (z, sparse) = (rows.dense(i), design.row(i).sparse);
             let last = (d as u32 - 1, 1.0_f32);
             for (a, (column, x)) in sparse.iter().chain([&last]).enumerate() {
                 let scaled = w * f64::from(*x);

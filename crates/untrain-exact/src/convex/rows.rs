@@ -29,6 +29,8 @@ pub(crate) struct Rows {
     pub(super) y: Vec<f64>,
     anchors: Vec<f32>,
     powers: Vec<f32>,
+    /// The steps of the scales when the rows were made.
+    steps: Vec<f64>,
     /// Of each dense column, the sparse one that tells that it is missing.
     indicators: Vec<Option<u32>>,
     /// The sum of the magnitudes of each column, or more.
@@ -72,6 +74,7 @@ impl Rows {
             z: Vec::with_capacity(n_dense * design.len()),
             y: Vec::with_capacity(design.len()),
             powers: vec![1.0; n_dense],
+            steps: design.scales().iter().map(|scale| scale.step).collect(),
             anchors,
             indicators,
             sums: vec![0.0; d],
@@ -82,6 +85,16 @@ impl Rows {
         rows.powers = rows.chosen_powers(design);
         rows.join(design, 0..design.len());
         rows
+    }
+
+    /// Whether the scales are so far from where they were when the rows were made that the problem may have become ill-conditioned:
+    /// a column has become constant, or has ceased to be.
+    pub(crate) fn is_askew(&self, design: &Design) -> bool {
+        let parts = self.anchors.iter().zip(&self.powers).zip(&self.steps);
+        design.scales().iter().zip(parts).any(|(scale, ((anchor, power), step))| {
+            let ratio = scale.step / step;
+            !(0.125..=8.0).contains(&ratio) || (scale.mean - f64::from(*anchor)).abs() * f64::from(*power) > 8.0
+        })
     }
 
     /// Powers of two that bring the columns' deviations to between 1 and 2.
@@ -240,8 +253,8 @@ impl Penalty {
                 add(indicator, v[j] * -self.kappa[j] * self.alpha);
             }
         }
-        for j in self.sigma.len()..self.d - 1 {
-            add(j, v[j] * self.alpha);
+        for (j, v) in v.iter().enumerate().take(self.d - 1).skip(self.sigma.len()) {
+            add(j, *v * self.alpha);
         }
         // Cancellation inside a term: each is at most alpha·(|v_i| + |κ·v_j|)·max(1, |κ|).
         for (j, indicator) in self.indicators.iter().enumerate() {

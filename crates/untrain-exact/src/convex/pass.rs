@@ -1,7 +1,7 @@
 //! A pass over the rows: margins, and the gradient of the losses with a bound on every rounding error.
 
 use super::double::Double;
-use super::kernel::{axpy4_f32, dot_f32, wide};
+use super::kernel::{LANES, axpy4_f32, dot_f32, wide};
 use super::loss::{Arithmetic, Loss, Magnitudes, UNIT};
 use super::rows::{Rows, SLACK};
 use crate::encode::Design;
@@ -68,11 +68,12 @@ pub(super) fn pass(loss: Loss, rows: &Rows, design: &Design, v: &[f64], y: &[f64
         gradient.iter_mut().zip(&sums).for_each(|(total, sum)| *total = *total + Double::from(*sum));
     }
     let norm = largest_norm(v, d);
-    let margin_error = rows.margin_error(UNIT, norm);
-    // A block's sum has a chain of at most BLOCK additions and a product; the total's errors are far under one more.
-    let sum_error = (BLOCK + 8) as f64 * UNIT * SLACK * found.residual;
-    let each = loss.residual_error(Arithmetic::Single, margin_error, found) + sum_error;
-    let errors = bounds(rows, k, each);
+    let margin_error = rows.margin_error(UNIT, norm, LANES);
+    // A block's sum has a chain of at most BLOCK additions and a product (of dense columns, which are added by fours, a quarter and
+    // three more); the total's errors are far under one more.
+    let rounded = |chain: usize| (chain + 8) as f64 * UNIT * SLACK * found.residual;
+    let each = loss.residual_error(Arithmetic::Single, margin_error, found);
+    let errors = bounds(rows, k, each + rounded(BLOCK / 4), each + rounded(BLOCK));
     Pass { gradient, errors, margins, margin_error }
 }
 
@@ -112,17 +113,18 @@ pub(super) fn pass_double(loss: Loss, rows: &Rows, design: &Design, v: &[Double]
     }
     let unit = Arithmetic::Double.unit();
     let norm = largest_norm(&v.iter().map(|v| v.hi).collect::<Vec<_>>(), d);
-    let exact = rows.margin_error(unit, norm);
+    let exact = rows.margin_error(unit, norm, 1);
     let sum_error = (n + 8) as f64 * unit * SLACK * found.residual;
     let each = loss.residual_error(Arithmetic::Double, exact, found) + sum_error;
     // The margins that are kept are only the high parts.
     let largest = margins.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
-    Pass { gradient, errors: bounds(rows, k, each), margins, margin_error: exact + 2.0 * UNIT * largest }
+    Pass { gradient, errors: bounds(rows, k, each, each), margins, margin_error: exact + 2.0 * UNIT * largest }
 }
 
 /// Σ_i |x_ij|·each, of every column.
-fn bounds(rows: &Rows, k: usize, each: f64) -> Vec<f64> {
-    let one = rows.sums.iter().map(|sum| sum * each * SLACK + f64::MIN_POSITIVE);
+fn bounds(rows: &Rows, k: usize, dense: f64, sparse: f64) -> Vec<f64> {
+    let each = |j| if j < rows.n_dense { dense } else { sparse };
+    let one = rows.sums.iter().enumerate().map(|(j, sum)| sum * each(j) * SLACK + f64::MIN_POSITIVE);
     (0..k).flat_map(|_| one.clone()).collect()
 }
 

@@ -180,8 +180,8 @@ impl Rows {
 
     /// How far a computed margin may be from the true one: γ·‖x‖·‖v‖ [@higham2002, section 3.1], with Cauchy and Schwarz, with
     /// as many roundings as the longest chain of additions has.
-    pub(super) fn margin_error(&self, unit: f64, largest_norm: f64) -> f64 {
-        let roundings = (self.n_dense + self.most_sparse + 12) as f64;
+    pub(super) fn margin_error(&self, unit: f64, largest_norm: f64, lanes: usize) -> f64 {
+        let roundings = (self.n_dense / lanes + lanes + self.most_sparse + 12) as f64;
         let gamma = roundings * unit * SLACK;
         gamma * self.radius * largest_norm
     }

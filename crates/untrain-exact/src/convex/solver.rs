@@ -86,7 +86,7 @@ impl Solver {
     /// Takes rows in that the design and `rows` have already, as the last.
     pub(crate) fn join(&mut self, rows: &Rows, design: &Design, new: std::ops::Range<usize>) {
         let v: Vec<f64> = self.v.iter().map(|v| v.hi).collect();
-        let error = rows.margin_error(UNIT, largest_norm(&v, self.d)) + rows.margin_error(UNIT, 1.0) * f64::EPSILON;
+        let error = rows.margin_error(UNIT, largest_norm(&v, self.d), 1) + rows.margin_error(UNIT, 1.0, 1) * f64::EPSILON;
         for row in new {
             let margins = |v: &[f64]| v.chunks_exact(self.d).map(|v| rows.margin(design, row, v)).collect::<Vec<_>>();
             if let Some(at) = &mut self.at {
@@ -96,7 +96,7 @@ impl Solver {
             if let Some(reference) = &mut self.reference {
                 let margins = margins(&reference.v);
                 reference.margins.extend(margins);
-                let error = rows.margin_error(UNIT, largest_norm(&reference.v, self.d));
+                let error = rows.margin_error(UNIT, largest_norm(&reference.v, self.d), 1);
                 reference.margin_error = reference.margin_error.max(2.0 * error);
             }
             self.adjust(rows, design, row, true);
@@ -172,12 +172,14 @@ impl Solver {
             } else {
                 self.refresh(rows, design, penalty, true);
                 let standing = self.stand(penalty).ok_or_else(|| undecided(penalty.alpha))?;
-                if !self.descend(rows, design, penalty, arithmetic, &standing) {
-                    if arithmetic == Arithmetic::Double {
+                if self.loss.is_smooth() {
+                    if !self.descend(rows, design, penalty, arithmetic, &standing) {
                         return Err(undecided(penalty.alpha));
                     }
-                    arithmetic = Arithmetic::Double;
-                    self.pass(rows, design, arithmetic);
+                } else {
+                    // The objective lies under the parabola of the majorant, so that its minimum is a step down.
+                    let start = self.v.clone();
+                    self.go(rows, design, arithmetic, &start, &standing.step, 1.0);
                 }
                 (fresh, merit_before) = (false, 0.0);
             }
@@ -239,25 +241,32 @@ impl Solver {
         Some(Standing { gradient, errors, step, merit: square.max(0.0).sqrt(), floor })
     }
 
-    /// Goes down along the step, halving it until the gradient is smaller; tells whether it went.
+    /// Goes down along the step, halving it until the gradient is smaller or the objective certainly is; tells whether it went.
     fn descend(&mut self, rows: &Rows, design: &Design, penalty: &Penalty, arithmetic: Arithmetic, standing: &Standing) -> bool {
         let (start, found) = (self.v.clone(), self.at.clone());
         let mut part = 1.0;
         for _ in 0..MOST_HALVINGS {
-            for ((v, start), step) in self.v.iter_mut().zip(&start).zip(&standing.step) {
-                *v = *start - Double::from(part * step);
-            }
-            self.pass(rows, design, arithmetic);
-            if let Some(after) = self.stand(penalty)
-                && (after.merit <= (1.0 - part / 4.0) * standing.merit || after.merit <= 4.0 * after.floor)
-            {
-                return true;
+            self.go(rows, design, arithmetic, &start, &standing.step, part);
+            if let Some(after) = self.stand(penalty) {
+                let smaller = after.merit <= (1.0 - part / 4.0) * standing.merit || after.merit <= 4.0 * after.floor;
+                // A convex objective that still falls in this direction has fallen all the way.
+                let slope: f64 = after.gradient.iter().zip(&standing.step).map(|(g, s)| g * s).sum();
+                if smaller || slope > 0.0 {
+                    return true;
+                }
             }
             part /= 2.0;
         }
         (self.v, self.at) = (start, found);
         self.measure_drift();
         false
+    }
+
+    fn go(&mut self, rows: &Rows, design: &Design, arithmetic: Arithmetic, start: &[Double], step: &[f64], part: f64) {
+        for ((v, start), step) in self.v.iter_mut().zip(start).zip(step) {
+            *v = *start - Double::from(part * step);
+        }
+        self.pass(rows, design, arithmetic);
     }
 
     /// ‖x‖_M of any row (of softmax, of a difference of two classes' rows) at the most: by the largest eigenvalue of M, or by the sum of

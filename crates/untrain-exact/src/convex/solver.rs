@@ -374,6 +374,9 @@ impl Solver {
         }
         let entry_error = self.loss.curvature_error(at.margin_error) + (rows.y.len() + 24) as f64 * UNIT;
         let mut inverse = if majorant { None } else { Inverse::of(&hessian, p) };
+        if inverse.is_none() && !majorant && !self.loss.is_smooth() {
+            return self.refresh(rows, design, penalty, true);
+        }
         let exact = inverse.is_some();
         let mut damping = f64::EPSILON;
         while inverse.is_none() && damping < 1e30 {

@@ -40,11 +40,11 @@ impl Optimum {
         Self { rows: None, solvers: Vec::new(), grids: Vec::new(), weights: Vec::new(), work: Work::default() }
     }
 
-    /// Makes the problem anew, starting from its weights, where the scales have moved far.
+    /// Makes the problem anew where the scales have moved far; on others, its weights are no place to start from.
     pub(crate) fn straighten(&mut self, wish: &Wish<'_>) -> Result<()> {
         if self.rows.as_ref().is_some_and(|rows| rows.is_askew(wish.design)) {
             let work = self.work();
-            *self = Self { work, ..Self::new(wish, Some(&self.weights))? };
+            *self = Self { work, ..Self::new(wish, None)? };
         }
         Ok(())
     }
@@ -68,16 +68,17 @@ impl Optimum {
         let mut outputs = outputs.iter().zip(intercepts).enumerate();
         let (mut solvers, mut grids) = (Vec::new(), Vec::new());
         for loss in losses {
-            let (mut v, mut own) = (Vec::new(), Vec::new());
+            let (mut v, mut origin, mut own) = (Vec::new(), Vec::new(), Vec::new());
             for (place, (name, intercept)) in outputs.by_ref().take(loss.n_outputs()) {
                 own.push(Published::new(*seed, *grid, &names, name));
+                origin.extend(std::iter::repeat_n(0.0, names.len() - 1).chain([*intercept]));
                 if let Some(weights) = start.and_then(|start| start.get(place)).filter(|weights| weights.len() == names.len()) {
                     v.extend(penalty.raw(&weights.iter().map(|w| *w as f64 * unit).collect::<Vec<_>>()));
                 } else {
-                    v.extend(std::iter::repeat_n(0.0, names.len() - 1).chain([*intercept]));
+                    v.extend_from_slice(&origin[origin.len() - names.len()..]);
                 }
             }
-            solvers.push(Solver::new(*loss, &rows, &v));
+            solvers.push(Solver::new(*loss, &rows, &v, origin));
             grids.push(own);
         }
         Ok(Self { rows: Some(rows), solvers, grids, weights: Vec::new(), work: Work::default() })

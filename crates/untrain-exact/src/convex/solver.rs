@@ -23,6 +23,8 @@ pub(crate) struct Solver {
     /// The weight of (Σ_c v_0c)²/2, which makes the intercepts of softmax unique and changes nothing else.
     pin: f64,
     v: Vec<Double>,
+    /// Where to start from when the point at hand is no place to start from.
+    origin: Vec<f64>,
     at: Option<Pass>,
     reference: Option<Reference>,
     pub(crate) work: Work,
@@ -59,12 +61,12 @@ struct Standing {
 }
 
 impl Solver {
-    /// A solver that starts from raw coefficients, of shape `(outputs, d)`.
-    pub(crate) fn new(loss: Loss, rows: &Rows, start: &[f64]) -> Self {
+    /// A solver that starts from raw coefficients, of shape `(outputs, d)`, or if that fails from `origin`.
+    pub(crate) fn new(loss: Loss, rows: &Rows, start: &[f64], origin: Vec<f64>) -> Self {
         let k = loss.n_outputs() as f64;
         let pin = if k > 1.0 { (rows.y.len() as f64 / (k * k)).max(1.0) } else { 0.0 };
         let v = start.iter().map(|v| Double::from(*v)).collect();
-        Self { loss, d: rows.d, pin, v, at: None, reference: None, work: Work::default() }
+        Self { loss, d: rows.d, pin, v, origin, at: None, reference: None, work: Work::default() }
     }
 
     /// Takes rows, in descending order, out; the design and `rows` still have them.
@@ -135,6 +137,17 @@ impl Solver {
     ///
     /// [`Error::Unfit`] if the optimum does not exist, is not unique, or cannot be told from a border of the grid.
     pub(crate) fn settle(&mut self, rows: &Rows, design: &Design, penalty: &Penalty, grids: &[Published]) -> Result<Vec<Vec<i64>>> {
+        let found = self.settle_from_here(rows, design, penalty, grids);
+        if found.is_ok() {
+            return found;
+        }
+        // A loss that grows exponentially may overflow where a record has joined that is unlike all others.
+        self.v = self.origin.iter().map(|v| Double::from(*v)).collect();
+        (self.at, self.reference) = (None, None);
+        self.settle_from_here(rows, design, penalty, grids)
+    }
+
+    fn settle_from_here(&mut self, rows: &Rows, design: &Design, penalty: &Penalty, grids: &[Published]) -> Result<Vec<Vec<i64>>> {
         let before = self.work;
         let (mut arithmetic, mut merit_before, mut fresh) = (Arithmetic::Single, f64::INFINITY, false);
         if self.at.is_none() {

@@ -11,7 +11,7 @@ mod params;
 mod scale;
 
 pub(crate) use design::{Design, Row};
-pub(crate) use encoder::Encoder;
+pub(crate) use encoder::{Bound, Encoder};
 pub(crate) use layout::{Layout, Source, Targets};
 pub use params::Preprocessing;
 pub(crate) use params::Wanted;

@@ -161,6 +161,10 @@ impl<M: Method> Encoded<M> {
         self.design.len() as u64
     }
 
+    pub(crate) fn summary(&self) -> &M::Summary {
+        &self.summary
+    }
+
     pub(crate) fn predict(&self, data: &Dataset) -> Result<Predictions> {
         self.served.predict(data)
     }

@@ -3,18 +3,22 @@
 //! One file a learner; each passes `untrain_core::conformance`.
 
 mod cholesky;
+mod convex;
 mod eigen;
 mod encode;
 mod encoded;
 mod forest;
+mod glm;
 mod hyperparameters;
 mod kmeans;
 mod knn;
 mod lda;
 mod linear;
+mod logistic;
 mod members;
 mod moments;
 mod naive_bayes;
+mod optimum;
 mod pca;
 mod points;
 mod qda;
@@ -27,16 +31,20 @@ mod text;
 
 use untrain_core::{Artefact, Error, Result};
 
+pub use convex::Work;
 pub use encode::Preprocessing;
 pub use forest::{
     Criterion, Forest, ForestArtefact, ForestFeature, ForestModel, ForestNode, MaxFeatures, Memory, NamedMaxFeatures, Params,
 };
+pub use glm::{Glm, GlmArtefact, GlmLoss, GlmModel, GlmParams};
 pub use hyperparameters::Hyperparameters;
 pub use kmeans::{KMeans, KMeansArtefact, KMeansParams};
 pub use knn::{Knn, KnnArtefact, KnnModel, KnnParams, Metric, NeighbourIndex, Weights};
 pub use lda::{Lda, LdaParams};
 pub use linear::LinearArtefact;
+pub use logistic::{Logistic, LogisticArtefact, LogisticModel, LogisticParams};
 pub use naive_bayes::{NaiveBayes, NaiveBayesArtefact, NaiveBayesKind, NaiveBayesModel, NaiveBayesParams};
+pub use optimum::Optimum;
 pub use pca::{Pca, PcaArtefact, PcaParams};
 pub use qda::{Qda, QdaArtefact, QdaParams};
 pub use recommend::{
@@ -53,10 +61,12 @@ type Read = fn(&[u8]) -> Result<Box<dyn Artefact>>;
 /// The artefacts that can be read, by the eight bytes that they begin with.
 const ARTEFACTS: &[(&[u8; 8], Read)] = &[
     (forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?))),
+    (glm::ARTEFACT, |bytes| Ok(Box::new(GlmArtefact::read(bytes)?))),
     (kmeans::ARTEFACT, |bytes| Ok(Box::new(KMeansArtefact::read(bytes)?))),
     (knn::ARTEFACT, |bytes| Ok(Box::new(KnnArtefact::read(bytes)?))),
     (linear::DISCRIMINANT, |bytes| Ok(Box::new(LinearArtefact::read(bytes)?))),
     (linear::RIDGE, |bytes| Ok(Box::new(LinearArtefact::read(bytes)?))),
+    (logistic::ARTEFACT, |bytes| Ok(Box::new(LogisticArtefact::read(bytes)?))),
     (naive_bayes::ARTEFACT, |bytes| Ok(Box::new(NaiveBayesArtefact::read(bytes)?))),
     (pca::MAGIC, |bytes| Ok(Box::new(PcaArtefact::read(bytes)?))),
     (qda::MAGIC, |bytes| Ok(Box::new(QdaArtefact::read(bytes)?))),

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use untrain_core::{AnyLearner, Dataset, Error, Result, Seed, Task, mix, nearest};
 use untrain_exact::Hyperparameters;
 use untrain_exact::{Forest, Params as ForestParams};
+use untrain_exact::{Glm, GlmParams, Logistic, LogisticParams};
 use untrain_exact::{KMeans, KMeansParams, Knn, KnnParams};
 use untrain_exact::{Lda, LdaParams, Pca, PcaParams, Qda, QdaParams, Ridge, RidgeParams};
 use untrain_exact::{NaiveBayes, NaiveBayesParams, Text, TextParams};
@@ -38,6 +39,22 @@ pub const LEARNERS: &[LearnerEntry] = &[
         make: |recipe| Ok(AnyLearner::new(Forest { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
     },
     LearnerEntry {
+        name: "glm",
+        about: "Poisson, gamma and Huber regression, and linear support vector machines",
+        tasks: ANY_TASK,
+        complete: complete::<GlmParams>,
+        make: |recipe| {
+            let params: GlmParams = recipe.read()?;
+            let (wanted, asked) = (params.task(), recipe.task()?);
+            if wanted != asked {
+                let wanted = if wanted == Task::Classification { "classes" } else { "numbers" };
+                let reason = format!("this loss predicts {wanted}, and the task asks for something else; set the task or another loss");
+                return Err(Error::Parameter { name: "loss".to_owned(), reason, nearest: None });
+            }
+            Ok(AnyLearner::new(Glm { params, seed: Seed(recipe.seed) }))
+        },
+    },
+    LearnerEntry {
         name: "kmeans",
         about: "clusters around means",
         tasks: &[],
@@ -57,6 +74,13 @@ pub const LEARNERS: &[LearnerEntry] = &[
         tasks: &[Task::Classification],
         complete: complete::<LdaParams>,
         make: |recipe| Ok(AnyLearner::new(Lda { params: recipe.read()? })),
+    },
+    LearnerEntry {
+        name: "logistic",
+        about: "logistic regression of two classes or more",
+        tasks: &[Task::Classification],
+        complete: complete::<LogisticParams>,
+        make: |recipe| Ok(AnyLearner::new(Logistic { params: recipe.read()?, seed: Seed(recipe.seed) })),
     },
     LearnerEntry {
         name: "naive_bayes",

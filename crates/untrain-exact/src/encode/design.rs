@@ -109,7 +109,6 @@ impl Design {
         Row { dense: &self.dense[row * d..(row + 1) * d], sparse: &self.sparse[start..start + len as usize], y: self.y[row] }
     }
 
-    #[cfg(test)]
     pub(crate) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         (0..self.len()).map(|row| self.row(row))
     }

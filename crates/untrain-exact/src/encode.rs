@@ -10,12 +10,11 @@ mod layout;
 mod params;
 mod scale;
 
-pub(crate) use design::{Design, Left, Row};
+pub(crate) use design::{Design, Row};
 pub(crate) use encoder::{Bound, Encoder};
 pub(crate) use layout::{Source, Targets};
 pub use params::Preprocessing;
 pub(crate) use params::Wanted;
-pub(crate) use scale::Scale;
 
 /// Quantised numbers are at most 2^20 in magnitude: exact in `f32`, and the products of 8,192 of them are summed exactly in `f64`.
 pub(crate) const BITS: u32 = 20;

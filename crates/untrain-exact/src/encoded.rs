@@ -51,6 +51,7 @@ pub(crate) trait Method: Clone + Debug + Send + Sync + 'static {
 }
 
 /// A trained model of a learner over encoded rows.
+#[expect(private_bounds, reason = "nobody else implements it")]
 #[derive(Debug, Clone)]
 pub struct Encoded<M: Method> {
     learner: M,
@@ -59,6 +60,7 @@ pub struct Encoded<M: Method> {
     served: M::Served,
 }
 
+#[expect(private_bounds, reason = "nobody else implements it")]
 impl<M: Method> Encoded<M> {
     pub(crate) fn fit(learner: &M, data: &Dataset) -> Result<Self> {
         learner.check()?;
@@ -149,6 +151,10 @@ impl<M: Method> Encoded<M> {
 
     pub(crate) fn records(&self) -> u64 {
         self.design.len() as u64
+    }
+
+    pub(crate) fn summary(&self) -> &M::Summary {
+        &self.summary
     }
 
     pub(crate) fn predict(&self, data: &Dataset) -> Result<Predictions> {

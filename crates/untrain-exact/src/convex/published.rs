@@ -1,0 +1,63 @@
+//! Rounding an enclosed optimum to the grid that is published.
+
+use untrain_core::{Seed, unit};
+
+use super::double::Double;
+
+const PURPOSE_OFFSET: u64 = 0x6f66_6673_6574_0000; // "offset"
+
+/// The grid of one problem's weights.
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    /// The binary digits after the point.
+    pub(crate) grid: u32,
+    /// By how much each weight's borders are moved, ±1/8.
+    pub(crate) offsets: Vec<f64>,
+}
+
+impl Published {
+    /// The grid for columns (the intercept is the last), whose borders are moved by a hash of their names and of the class.
+    pub(crate) fn new(seed: Seed, grid: u32, names: &[String], class: &str) -> Self {
+        let offset = |name: &String| {
+            let mut key = name.as_bytes().to_vec();
+            key.push(0);
+            key.extend_from_slice(class.as_bytes());
+            (unit(seed.hash(PURPOSE_OFFSET, &key)) - 0.5) / 4.0
+        };
+        Self { grid, offsets: names.iter().map(offset).collect() }
+    }
+}
+
+/// The roundings of weights that are known within `errors`; `None` if one is ambiguous. The largest weight that can be published is
+/// 2^62 steps of the grid.
+pub(crate) fn decide(grid: &Published, weights: &[Double], errors: &[f64]) -> Option<Vec<i64>> {
+    let unit = f64::from_bits(u64::from(1023 + grid.grid) << 52);
+    let one = |((w, error), offset): ((&Double, &f64), &f64)| {
+        let at = *w * unit + Double::from(*offset);
+        let nearest = at.hi.round_ties_even();
+        let rest = (at - Double::from(nearest)).hi;
+        let (error, limit) = (error * unit + at.hi.abs() * OUTER + f64::EPSILON * rest.abs(), (1_u64 << 62) as f64);
+        (rest.abs() + error < 0.5 && nearest.abs() < limit).then_some(nearest as i64)
+    };
+    weights.iter().zip(errors).zip(&grid.offsets).map(one).collect()
+}
+
+/// More than the relative error of three double-double operations.
+const OUTER: f64 = 1.0 / (1_u128 << 95) as f64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weight_is_rounded_only_if_it_is_clear() {
+        let grid = Published { grid: 2, offsets: vec![0.125] };
+        let weight = |hi: f64, error: f64| decide(&grid, &[Double::from(hi)], &[error]);
+        assert_eq!(weight(0.0, 0.09), Some(vec![0]));
+        assert_eq!(weight(0.0, 0.1), None);
+        assert_eq!(weight(0.09375, 1e-12), None);
+        assert_eq!(weight(0.0938, 1e-12), Some(vec![1]));
+        assert_eq!(weight(1e30, 0.0), None);
+        assert_eq!(weight(f64::NAN, 0.0), None);
+    }
+}

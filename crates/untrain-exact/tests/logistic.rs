@@ -1,0 +1,122 @@
+//! Logistic regression passes the conformance suite.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, StringArray};
+use proptest::prelude::*;
+use untrain_core::{
+    Artefact, Column, Dataset, Error, Forget, Kind, Learner, Model, Predictions, Role, Schema, Seed, Task, Values, conformance,
+};
+use untrain_exact::{Logistic, LogisticArtefact, LogisticModel, LogisticParams, Preprocessing};
+
+fn params() -> impl Strategy<Value = LogisticParams> {
+    (-3.0..2.0_f64, 4..24_u32, prop::bool::weighted(0.8)).prop_map(|(alpha, grid, standardize)| LogisticParams {
+        alpha: 10.0_f64.powf(alpha),
+        grid,
+        preprocessing: Preprocessing { standardize, ..Preprocessing::default() },
+    })
+}
+
+/// Whether unstandardised numbers may be weighed as they are.
+fn is_moderate(data: &Dataset) -> bool {
+    data.schema().features().all(|(place, _)| match data.values(place) {
+        Values::Numbers(values) => values.iter().flatten().all(|x| x == 0.0 || (1e-3..1e5).contains(&x.abs())),
+        Values::Flags(_) | Values::Texts(_) => true,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_global_rejects: 1 << 20, ..ProptestConfig::default() })]
+
+    #[test]
+    fn forgetting_and_learning_leave_the_bytes_of_a_retrain(case in conformance::cases(150), params in params(), seed: u64) {
+        prop_assume!(case.task == Task::Classification);
+        prop_assume!(params.preprocessing.standardize || is_moderate(&case.universe));
+        conformance::exact(&case, &Logistic { params, seed: Seed(seed) })?;
+    }
+}
+
+/// A table of two numbers and a class, not standardised.
+fn eight(classes: [&str; 8]) -> Dataset {
+    let column = |name: &str, kind, role| Column { name: name.into(), kind, role, declared: true };
+    let columns = vec![
+        column("a", Kind::Numeric, Role::Feature),
+        column("b", Kind::Numeric, Role::Feature),
+        column("y", Kind::Categorical, Role::Target),
+    ];
+    let numbers = |values: [f64; 8]| Arc::new(Float64Array::from(values.to_vec())) as ArrayRef;
+    let a = numbers([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
+    let b = numbers([1.0, 3.0, 0.0, 5.0, 2.0, 1.0, 4.0, 0.0]);
+    let ids: StringArray = (0..8).map(|i| Some(format!("r{i}"))).collect();
+    let y = Arc::new(StringArray::from(classes.to_vec()));
+    Dataset::new(Schema { id: None, columns, holdout: None }, &ids, vec![a, b, y]).expect("the columns fit")
+}
+
+fn raw(grid: u32, alpha: f64) -> Logistic {
+    let preprocessing = Preprocessing { standardize: false, ..Preprocessing::default() };
+    Logistic { params: LogisticParams { alpha, grid, preprocessing }, seed: Seed(0) }
+}
+
+/// Each output's weights of `a` and `b`, and its intercept.
+fn weights(model: &LogisticModel) -> Vec<[f64; 3]> {
+    let artefact = LogisticArtefact::read(&model.artefact()).expect("it reads what it wrote");
+    let json: serde_json::Value = serde_json::from_str(&artefact.json()).expect("it is JSON");
+    let number = |value: &serde_json::Value| value.as_f64().unwrap_or(f64::NAN);
+    let outputs = json["outputs"].as_array().expect("a list");
+    outputs.iter().map(|o| [number(&o["weights"]["a"]), number(&o["weights"]["b"]), number(&o["intercept"])]).collect()
+}
+
+/// scikit-learn 1.9.1: `LogisticRegression(C=1, tol=1e-12, max_iter=10000, solver='newton-cholesky').fit(x, y)`, for three
+/// classes with lbfgs.
+#[test]
+fn weights_are_those_of_scikit_learn() {
+    let (n, p) = ("no", "yes");
+    let model = raw(20, 1.0).fit(&eight([n, n, p, n, p, n, p, p])).unwrap();
+    let close = |found: &[f64; 3], expected: [f64; 3]| found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 2e-6);
+    assert!(close(&weights(&model)[0], [0.534_623_68, -0.351_607_81, -1.118_785_99]), "{:?}", weights(&model));
+    let model = raw(20, 1.0).fit(&eight(["a", "a", "b", "c", "b", "c", "c", "b"])).unwrap();
+    let found = weights(&model);
+    assert!(close(&found[0], [-0.859_239_79, 0.114_421_14, 1.733_705_25]), "{found:?}");
+    assert!(close(&found[1], [0.297_356_54, -0.569_264_8, 0.667_305_69]), "{found:?}");
+    assert!(close(&found[2], [0.561_883_25, 0.454_843_66, -2.401_010_94]), "{found:?}");
+}
+
+#[test]
+fn separable_classes_without_a_penalty_are_refused() {
+    let (n, p) = ("no", "yes");
+    let separable = eight([n, n, n, n, p, p, p, p]);
+    assert!(matches!(raw(12, 0.0).fit(&separable), Err(Error::Unfit { .. })));
+    assert!(raw(12, 0.0).fit(&eight([n, p, n, p, n, p, p, n])).is_ok());
+}
+
+#[test]
+fn one_class_is_certain_and_no_record_predicts_nothing() {
+    let data = eight(["no"; 8]);
+    let learner = raw(12, 1.0);
+    let mut model = learner.fit(&data).unwrap();
+    let Predictions::Classes { probabilities, .. } = model.predict(&data).unwrap() else { panic!("they are classes") };
+    assert_eq!(probabilities, [1.0; 8]);
+    let ids: Vec<String> = data.ids().iter().flatten().map(str::to_owned).collect();
+    learner.forget(&mut model, &ids, &data.without(&ids).unwrap()).unwrap();
+    assert_eq!(model.predict(&data).unwrap(), Predictions::Classes { classes: vec![], probabilities: vec![], n: 8 });
+}
+
+/// A fine grid needs more than `f64` can tell; the bytes of a coarser one are the roundings of the same optimum.
+#[test]
+fn a_finer_grid_refines_a_coarser_one() {
+    let data = eight(["no", "no", "yes", "no", "yes", "no", "yes", "yes"]);
+    let fine = weights(&raw(30, 1.0).fit(&data).unwrap())[0];
+    for grid in 4..30 {
+        let coarse = weights(&raw(grid, 1.0).fit(&data).unwrap())[0];
+        let step = 0.5_f64.powi(grid as i32);
+        assert!(fine.iter().zip(coarse).all(|(a, b)| (a - b).abs() <= 0.7 * step), "{grid}");
+    }
+}
+
+#[test]
+fn artefacts_that_are_damaged_are_refused() {
+    let bytes = raw(12, 1.0).fit(&eight(["a", "a", "b", "c", "b", "c", "c", "b"])).unwrap().artefact();
+    for end in 0..bytes.len() {
+        assert!(LogisticArtefact::read(&bytes[..end]).is_err());
+    }
+}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use untrain_core::{AnyLearner, Dataset, Error, Result, Seed, Task, nearest};
-use untrain_exact::{Forest, Hyperparameters, Params as ForestParams};
+use untrain_exact::{Forest, Glm, GlmParams, Hyperparameters, Logistic, LogisticParams, Params as ForestParams};
 
 /// A learner that recipes may name.
 #[derive(Debug)]
@@ -22,13 +22,38 @@ pub struct LearnerEntry {
 const ANY_TASK: &[Task] = &[Task::Classification, Task::Regression];
 
 /// The learners that recipes may name; to add one is to add an entry.
-pub const LEARNERS: &[LearnerEntry] = &[LearnerEntry {
-    name: "forest",
-    about: "randomised trees",
-    tasks: ANY_TASK,
-    complete: complete::<ForestParams>,
-    make: |recipe| Ok(AnyLearner::new(Forest { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
-}];
+pub const LEARNERS: &[LearnerEntry] = &[
+    LearnerEntry {
+        name: "forest",
+        about: "randomised trees",
+        tasks: ANY_TASK,
+        complete: complete::<ForestParams>,
+        make: |recipe| Ok(AnyLearner::new(Forest { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
+    },
+    LearnerEntry {
+        name: "glm",
+        about: "Poisson, gamma and Huber regression, and linear support vector machines",
+        tasks: ANY_TASK,
+        complete: complete::<GlmParams>,
+        make: |recipe| {
+            let params: GlmParams = recipe.read()?;
+            let (wanted, asked) = (params.task(), recipe.task()?);
+            if wanted != asked {
+                let wanted = if wanted == Task::Classification { "classes" } else { "numbers" };
+                let reason = format!("this loss predicts {wanted}, and the task asks for something else; set the task or another loss");
+                return Err(Error::Parameter { name: "loss".to_owned(), reason, nearest: None });
+            }
+            Ok(AnyLearner::new(Glm { params, seed: Seed(recipe.seed) }))
+        },
+    },
+    LearnerEntry {
+        name: "logistic",
+        about: "logistic regression of two classes or more",
+        tasks: &[Task::Classification],
+        complete: complete::<LogisticParams>,
+        make: |recipe| Ok(AnyLearner::new(Logistic { params: recipe.read()?, seed: Seed(recipe.seed) })),
+    },
+];
 
 /// Hyperparameters by name.
 type Settings = Map<String, Value>;

@@ -9,7 +9,7 @@ pub(crate) struct Double {
     pub(crate) lo: f64,
 }
 
-/// One operation errs relatively by under this [@joldes2017: 2^-102 at the worst].
+/// One operation errs relatively by under this; by at most 2^-102 as [@joldes2017] shows.
 pub(crate) const DOUBLE_UNIT: f64 = 1.0 / (1_u128 << 100) as f64;
 
 /// [`Double::exp`] errs relatively by under this.

@@ -165,7 +165,8 @@ impl Loss {
             Self::Logistic => 0.25,
             Self::Softmax(_) | Self::Huber { .. } => 1.0,
             Self::SquaredHinge { .. } => 2.0,
-            Self::Poisson | Self::Gamma if delta < 0.5 => 2.0 * inner,
+            // Where the exponential was clamped, nothing is known.
+            Self::Poisson | Self::Gamma if delta < 0.5 && inner < 1e200 => 2.0 * inner,
             Self::Poisson | Self::Gamma => f64::INFINITY,
         };
         slope * delta + u * (inner + residual + 1.0)

@@ -1,10 +1,11 @@
 //! A classifier of raw text whose documents can be forgotten: counts of hashed words, and a learner over them.
 
 use serde::{Deserialize, Serialize};
-use untrain_core::{AnyLearner, AnyModel, Dataset, Error, Forget, Guarantee, Kind, Learner, Model, Predictions, Result, nearest};
+use untrain_core::{AnyLearner, AnyModel, Dataset, Error, Forget, Guarantee, Kind, Learner, Model, Predictions, Result, Seed, nearest};
 
 use crate::encode::Preprocessing;
 use crate::hyperparameters::{Hyperparameters, refuse, within};
+use crate::logistic::{Logistic, LogisticParams};
 use crate::naive_bayes::{NaiveBayes, NaiveBayesParams};
 
 /// A classifier of raw text.
@@ -26,7 +27,7 @@ use crate::naive_bayes::{NaiveBayes, NaiveBayesParams};
 /// ```
 /// use std::sync::Arc;
 /// use arrow_array::{ArrayRef, StringArray};
-/// use untrain_core::{Column, Dataset, Forget as _, Kind, Learner as _, Model as _, Role, Schema};
+/// use untrain_core::{Column, Dataset, Forget as _, Kind, Learner as _, Model as _, Role, Schema, Seed};
 /// use untrain_exact::{Text, TextParams};
 ///
 /// let column = |name: &str, role| Column { name: name.into(), kind: Kind::Categorical, role, declared: true };
@@ -37,7 +38,7 @@ use crate::naive_bayes::{NaiveBayes, NaiveBayesParams};
 /// let ids = StringArray::from(vec!["a", "b", "c", "d"]);
 /// let data = Dataset::new(Schema { id: None, columns, holdout: None }, &ids, arrays)?;
 ///
-/// let learner = Text { params: TextParams::default() };
+/// let learner = Text { params: TextParams::default(), seed: Seed(0) };
 /// let mut model = learner.fit(&data)?;
 /// assert_eq!(model.predict(&data)?.class(3), Some(1));
 /// let rest = data.without(&["a".to_owned()])?;
@@ -45,10 +46,12 @@ use crate::naive_bayes::{NaiveBayes, NaiveBayesParams};
 /// assert_eq!(model.digest(), learner.fit(&rest)?.digest());
 /// # Ok::<(), untrain_core::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Text {
     /// The hyperparameters.
     pub params: TextParams,
+    /// The key of the borders between roundings of logistic regression's weights.
+    pub seed: Seed,
 }
 
 /// The hyperparameters of [`Text`].
@@ -57,13 +60,14 @@ pub struct Text {
 pub struct TextParams {
     /// The column that holds the text; by default the only feature, or else the only one that is categorical.
     pub column: Option<String>,
-    /// How many columns words are hashed into.
-    pub n_features: u32,
+    /// How many columns words are hashed into; by default 2^18 for naive Bayes, and 1,024 for logistic regression, whose cost
+    /// grows with the square.
+    pub n_features: Option<u32>,
     /// How many words in a row count as one besides single words, at most.
     pub n_gram: u32,
     /// What learns from the counts.
     pub classifier: TextClassifier,
-    /// What naive Bayes adds to every count.
+    /// What naive Bayes adds to every count, or the penalty of logistic regression.
     pub alpha: f64,
 }
 
@@ -73,7 +77,7 @@ pub struct TextParams {
 pub enum TextClassifier {
     /// [`NaiveBayes`], for which counts are multinomial.
     NaiveBayes,
-    /// Logistic regression, which is still to come.
+    /// [`Logistic`] regression on the counts.
     Logistic,
 }
 
@@ -87,18 +91,18 @@ pub struct TextModel {
 
 impl Default for TextParams {
     fn default() -> Self {
-        Self { column: None, n_features: 1 << 18, n_gram: 2, classifier: TextClassifier::NaiveBayes, alpha: 1.0 }
+        Self { column: None, n_features: None, n_gram: 2, classifier: TextClassifier::NaiveBayes, alpha: 1.0 }
     }
 }
 
 impl Hyperparameters for TextParams {
     fn check(&self) -> Result<()> {
         let Self { column: _, n_features, n_gram, classifier, alpha } = self;
-        within("n_features", *n_features, 1, 1 << 22)?;
+        within("n_features", n_features.unwrap_or(1), 1, 1 << 22)?;
         within("n_gram", *n_gram, 1, 8)?;
         match classifier {
             TextClassifier::NaiveBayes => NaiveBayesParams { alpha: *alpha, ..NaiveBayesParams::default() }.check(),
-            TextClassifier::Logistic => Err(refuse("classifier", "\"logistic\" cannot be used yet; \"naive_bayes\" can")),
+            TextClassifier::Logistic => LogisticParams { alpha: *alpha, ..LogisticParams::default() }.check(),
         }
     }
 }
@@ -135,13 +139,20 @@ impl Text {
     fn classifier(&self, column: Option<&str>) -> Result<AnyLearner> {
         self.params.check()?;
         let TextParams { column: _, n_features, n_gram, classifier, alpha } = &self.params;
-        let text = column.iter().map(|column| ((*column).to_owned(), *n_features)).collect();
+        let n_features = n_features.unwrap_or(match classifier {
+            TextClassifier::NaiveBayes => 1 << 18,
+            TextClassifier::Logistic => 1 << 10,
+        });
+        let text = column.iter().map(|column| ((*column).to_owned(), n_features)).collect();
         let preprocessing = Preprocessing { text, n_gram: *n_gram, ..Preprocessing::default() };
         match classifier {
             TextClassifier::NaiveBayes => {
                 Ok(AnyLearner::new(NaiveBayes::new(NaiveBayesParams { alpha: *alpha, preprocessing, ..NaiveBayesParams::default() })))
             }
-            TextClassifier::Logistic => Err(refuse("classifier", "\"logistic\" cannot be used yet; \"naive_bayes\" can")),
+            TextClassifier::Logistic => {
+                let params = LogisticParams { alpha: *alpha, preprocessing, ..LogisticParams::default() };
+                Ok(AnyLearner::new(Logistic { params, seed: self.seed }))
+            }
         }
     }
 

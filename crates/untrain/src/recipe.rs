@@ -136,7 +136,7 @@ pub const LEARNERS: &[LearnerEntry] = &[
         about: "counts of a text's words",
         tasks: &[Task::Classification],
         complete: complete::<TextParams>,
-        make: |recipe| Ok(AnyLearner::new(Text { params: recipe.read()? })),
+        make: |recipe| Ok(AnyLearner::new(Text { params: recipe.read()?, seed: Seed(recipe.seed) })),
     },
 ];
 

@@ -41,8 +41,9 @@ fn roles(target: &str) -> Roles {
 }
 
 /// What a learner cannot guess of this table.
-fn settings(learner: &str) -> Vec<(String, String)> {
+fn settings(learner: &str, target: &str) -> Vec<(String, String)> {
     let settings: &[(&str, &str)] = match learner {
+        "glm" if target == "grade" => &[("loss", "squared_hinge")],
         "recommend" => &[("item", "city")],
         "text" => &[("column", "note"), ("n_features", "64")],
         "kmeans" => &[("n_clusters", "3")],
@@ -58,7 +59,7 @@ fn goes_through(entry: &LearnerEntry, target: &str) {
     write(&joining, 120..130);
     let mut engine = Engine::open(&place.path().join("store"), Access::Write, Duration::ZERO, &mut || ()).unwrap();
     engine.import("visits", &import::dataset(&all, &roles(target)).unwrap(), &roles(target), false).unwrap();
-    let recipe = Recipe::new(entry.name, &settings(entry.name), Some(5)).unwrap();
+    let recipe = Recipe::new(entry.name, &settings(entry.name, target), Some(5)).unwrap();
     let trained = engine.train("visits", "model", &recipe, false).unwrap();
 
     // The only visit to Ur, one person's visits, and some others.

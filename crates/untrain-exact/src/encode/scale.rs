@@ -73,9 +73,13 @@ impl Scale {
     }
 
     pub(super) fn read(input: &mut Reader<'_>) -> Result<Self> {
-        let scale = Self { shift: input.f64()? as i32, mean: input.f64()?, centre: input.f64()?, step: input.f64()? };
-        let fine = scale.shift.abs() <= 2100 && scale.mean.is_finite() && scale.centre.is_finite();
-        if fine && scale.step > 0.0 && scale.step.is_finite() { Ok(scale) } else { Err(input.malformed("a scale is no scale")) }
+        let (shift, mean, centre, step) = (input.f64()?, input.f64()?, input.f64()?, input.f64()?);
+        let fine = shift.abs() <= 2100.0 && shift.fract() == 0.0 && mean.is_finite() && centre.is_finite();
+        if fine && step > 0.0 && step.is_finite() {
+            Ok(Self { shift: shift as i32, mean, centre, step })
+        } else {
+            Err(input.malformed("a scale is no scale"))
+        }
     }
 }
 

@@ -60,7 +60,7 @@ impl Hyperparameters for LogisticParams {
 ///
 /// # References
 ///
-/// The change of the curvature near a point: self-concordance of the logistic loss, [@bach2010, proposition 1].
+/// The change of the curvature near a point: self-concordance of the logistic loss, \[@bach2010, proposition 1\].
 ///
 /// # Examples
 ///

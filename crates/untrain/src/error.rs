@@ -102,6 +102,9 @@ impl Error {
             Self::Core(Core::Schema { reason }) if reason.contains("is the subject") => {
                 Some("import the file again with --subject COLUMN".to_owned())
             }
+            Self::Core(Core::TooMany { what: "weights", .. }) => {
+                Some("hash words into fewer columns, leave out columns with many categories, or take naive_bayes".to_owned())
+            }
             Self::Core(Core::TooMany { what: "items", .. }) => {
                 Some("method=neighbours has no such limit; or leave rare items out of the file".to_owned())
             }

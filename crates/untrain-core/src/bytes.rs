@@ -1,6 +1,6 @@
 //! Canonical bytes: little-endian, length-prefixed, one way to write each value.
 
-use crate::{Error, Result};
+use crate::{Error, Kind, Result, Task};
 
 /// Writes canonical bytes.
 #[derive(Debug, Default)]
@@ -34,6 +34,30 @@ impl Writer {
             value >>= 7;
         }
         self.0.push(value as u8);
+    }
+
+    /// Appends an integer of either sign as a varint, the sign in the lowest bit (zigzag), so that small ones take few bytes.
+    pub fn signed(&mut self, value: i64) {
+        self.varint(((value << 1) ^ (value >> 63)) as u64);
+    }
+
+    /// Appends a truth value as one byte, 0 or 1.
+    pub fn flag(&mut self, value: bool) {
+        self.u8(u8::from(value));
+    }
+
+    /// Appends a task as one byte: 0 classification, 1 regression.
+    pub fn task(&mut self, task: Task) {
+        self.flag(task == Task::Regression);
+    }
+
+    /// Appends a kind as one byte: 0 numeric, 1 boolean, 2 categorical.
+    pub fn kind(&mut self, kind: Kind) {
+        self.u8(match kind {
+            Kind::Numeric => 0,
+            Kind::Boolean => 1,
+            Kind::Categorical => 2,
+        });
     }
 
     /// Appends the four bytes of a float.
@@ -121,6 +145,56 @@ impl<'a> Reader<'a> {
             }
         }
         Err(self.malformed("an integer is not in its shortest form"))
+    }
+
+    /// Takes an integer of either sign.
+    ///
+    /// # Errors
+    ///
+    /// See [`Reader::raw`].
+    pub fn signed(&mut self) -> Result<i64> {
+        let word = self.varint()?;
+        Ok((word >> 1) as i64 ^ -((word & 1) as i64))
+    }
+
+    /// Takes a truth value.
+    ///
+    /// # Errors
+    ///
+    /// See [`Reader::raw`].
+    pub fn flag(&mut self) -> Result<bool> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            byte => Err(self.malformed(format!("{byte} is neither 0 nor 1"))),
+        }
+    }
+
+    /// Takes a task.
+    ///
+    /// # Errors
+    ///
+    /// See [`Reader::raw`].
+    pub fn task(&mut self) -> Result<Task> {
+        match self.u8()? {
+            0 => Ok(Task::Classification),
+            1 => Ok(Task::Regression),
+            byte => Err(self.malformed(format!("there is no task {byte}"))),
+        }
+    }
+
+    /// Takes a kind.
+    ///
+    /// # Errors
+    ///
+    /// See [`Reader::raw`].
+    pub fn kind(&mut self) -> Result<Kind> {
+        match self.u8()? {
+            0 => Ok(Kind::Numeric),
+            1 => Ok(Kind::Boolean),
+            2 => Ok(Kind::Categorical),
+            byte => Err(self.malformed(format!("there is no kind {byte}"))),
+        }
     }
 
     /// Takes a LEB128 integer and checks that it is at most `limit`, so that a damaged length allocates nothing absurd.
@@ -218,6 +292,41 @@ mod tests {
         assert_eq!(r.f32()?, -0.5);
         assert_eq!(r.f64()?, 1e300);
         r.end()
+    }
+
+    #[test]
+    fn signs_are_read_back() -> Result<()> {
+        let values = [0, 1, -1, 2, i64::from(i32::MAX), i64::from(i32::MIN), i64::MAX, i64::MIN];
+        let mut w = Writer::new();
+        values.iter().for_each(|value| w.signed(*value));
+        let bytes = w.into_bytes();
+        let mut r = Reader::new("test", &bytes);
+        for value in values {
+            assert_eq!(r.signed()?, value);
+        }
+        r.end()?;
+        let mut w = Writer::new();
+        w.signed(-1);
+        assert_eq!(w.into_bytes(), [1]);
+        Ok(())
+    }
+
+    #[test]
+    fn flags_tasks_and_kinds_have_one_byte_each_and_no_other() -> Result<()> {
+        let mut w = Writer::new();
+        [false, true].iter().for_each(|flag| w.flag(*flag));
+        [Task::Classification, Task::Regression].iter().for_each(|task| w.task(*task));
+        [Kind::Numeric, Kind::Boolean, Kind::Categorical].iter().for_each(|kind| w.kind(*kind));
+        let bytes = w.into_bytes();
+        assert_eq!(bytes, [0, 1, 0, 1, 0, 1, 2]);
+        let mut r = Reader::new("test", &bytes);
+        assert_eq!((r.flag()?, r.flag()?), (false, true));
+        assert_eq!((r.task()?, r.task()?), (Task::Classification, Task::Regression));
+        assert_eq!((r.kind()?, r.kind()?, r.kind()?), (Kind::Numeric, Kind::Boolean, Kind::Categorical));
+        assert!(Reader::new("test", &[2]).flag().is_err());
+        assert!(Reader::new("test", &[2]).task().is_err());
+        assert!(Reader::new("test", &[3]).kind().is_err());
+        Ok(())
     }
 
     #[test]

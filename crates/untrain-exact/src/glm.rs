@@ -237,7 +237,7 @@ impl Method for Glm {
         let mut out = Writer::new();
         out.raw(ARTEFACT);
         out.u8(*loss as u8);
-        out.u8(u8::from(constant.is_some()));
+        out.flag(constant.is_some());
         linear.write(&mut out);
         out.into_bytes()
     }
@@ -270,11 +270,7 @@ impl GlmArtefact {
         }
         let byte = input.u8()?;
         let loss = *LOSSES.get(byte as usize).ok_or_else(|| input.malformed(format!("there is no loss {byte}")))?;
-        let constant = match input.u8()? {
-            0 => None,
-            1 => Some(0.0),
-            byte => return Err(input.malformed(format!("{byte} is neither 0 nor 1"))),
-        };
+        let constant = input.flag()?.then_some(0.0);
         let linear = Linear::read(&mut input)?;
         let n_outputs = match (loss, linear.encoder.classes().len()) {
             (GlmLoss::SquaredHinge, k @ 3..) => k,

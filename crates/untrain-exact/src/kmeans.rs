@@ -332,24 +332,15 @@ impl Cluster {
     fn write(&self, out: &mut Writer) {
         let Self { size, sums, squares } = self;
         out.varint(*size);
-        sums.iter().for_each(|sum| out.varint(zigzag(*sum as i64)));
+        sums.iter().for_each(|sum| out.signed(*sum as i64));
         out.u64(*squares as u64);
         out.u64((*squares >> 64) as u64);
     }
 
     fn read(input: &mut Reader<'_>, n_columns: usize) -> Result<Self> {
         let size = input.varint()?;
-        let sums = (0..n_columns).map(|_| Ok(unzigzag(input.varint()?) as f64)).collect::<Result<_>>()?;
+        let sums = (0..n_columns).map(|_| Ok(input.signed()? as f64)).collect::<Result<_>>()?;
         let squares = u128::from(input.u64()?) | u128::from(input.u64()?) << 64;
         Ok(Self { size, sums, squares })
     }
-}
-
-/// Small integers of either sign as small unsigned ones.
-fn zigzag(x: i64) -> u64 {
-    ((x << 1) ^ (x >> 63)) as u64
-}
-
-fn unzigzag(x: u64) -> i64 {
-    (x >> 1) as i64 ^ -((x & 1) as i64)
 }

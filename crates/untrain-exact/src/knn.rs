@@ -63,10 +63,7 @@ impl Knn {
         out.raw(STATE);
         self.params.preprocessing.write(&mut out);
         self.params.write(&mut out);
-        out.u8(match self.task {
-            Task::Classification => 0,
-            Task::Regression => 1,
-        });
+        out.task(self.task);
         out.u64(self.seed.0);
         out.into_bytes()
     }

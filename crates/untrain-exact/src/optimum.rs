@@ -133,7 +133,7 @@ pub(crate) fn write_weights(weights: &[Vec<i64>], out: &mut Writer) {
     out.varint(weights.len() as u64);
     for list in weights {
         out.varint(list.len() as u64);
-        list.iter().for_each(|w| out.varint(((w << 1) ^ (w >> 63)) as u64));
+        list.iter().for_each(|w| out.signed(*w));
     }
 }
 
@@ -142,7 +142,7 @@ pub(crate) fn read_weights(input: &mut Reader<'_>) -> Result<Vec<Vec<i64>>> {
     let n = input.count()?;
     let list = |input: &mut Reader<'_>| {
         let n = input.count()?;
-        (0..n).map(|_| input.varint().map(|z| (z >> 1) as i64 ^ -((z & 1) as i64))).collect::<Result<Vec<_>>>()
+        (0..n).map(|_| input.signed()).collect::<Result<Vec<_>>>()
     };
     (0..n).map(|_| list(input)).collect()
 }

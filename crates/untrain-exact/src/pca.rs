@@ -80,7 +80,7 @@ impl Method for Pca {
     fn write_params(&self, out: &mut Writer) {
         let PcaParams { n_components, whiten, preprocessing: _ } = &self.params;
         out.varint(u64::from(n_components.unwrap_or(0)));
-        out.u8(u8::from(*whiten));
+        out.flag(*whiten);
     }
 
     fn summarise(&self, design: &Design) -> Result<Moments> {

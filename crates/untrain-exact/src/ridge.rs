@@ -95,8 +95,8 @@ impl Method for Ridge {
     fn write_params(&self, out: &mut Writer) {
         let RidgeParams { alpha, fit_intercept, preprocessing: _ } = &self.params;
         out.f64(*alpha + 0.0);
-        out.u8(u8::from(*fit_intercept));
-        out.u8(u8::from(self.task == Task::Classification));
+        out.flag(*fit_intercept);
+        out.flag(self.task == Task::Classification);
     }
 
     fn summarise(&self, design: &Design) -> Result<Moments> {

@@ -148,7 +148,7 @@ impl Sgd {
     fn write(&self, out: &mut Writer) {
         let Self { params, task, seed } = self;
         out.raw(STATE);
-        out.u8(u8::from(*task == Task::Regression));
+        out.task(*task);
         out.u64(seed.0);
         params.write(out);
     }

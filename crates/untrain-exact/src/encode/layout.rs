@@ -186,16 +186,16 @@ impl Layout {
         out.varint(self.inputs.len() as u64);
         for Input { name, kind, source } in &self.inputs {
             out.text(name);
-            out.u8(kind_byte(*kind));
+            out.kind(*kind);
             match source {
                 Source::Number { indicator, .. } => {
                     out.u8(0);
-                    out.u8(u8::from(indicator.is_some()));
+                    out.flag(indicator.is_some());
                 }
                 Source::Categories { names, .. } => {
                     out.u8(1);
                     let missing = names.first().is_some_and(Option::is_none);
-                    out.u8(u8::from(missing));
+                    out.flag(missing);
                     out.varint((names.len() - usize::from(missing)) as u64);
                     names.iter().flatten().for_each(|name| out.text(name));
                 }
@@ -211,19 +211,14 @@ impl Layout {
         let (mut inputs, mut n_dense) = (Vec::new(), 0);
         for _ in 0..input.count()? {
             let name = input.text()?.to_owned();
-            let kind = match input.u8()? {
-                0 => Kind::Numeric,
-                1 => Kind::Boolean,
-                2 => Kind::Categorical,
-                byte => return Err(input.malformed(format!("there is no kind {byte}"))),
-            };
+            let kind = input.kind()?;
             let source = match input.u8()? {
                 0 => {
                     n_dense += 1;
-                    Source::Number { column: n_dense - 1, indicator: flag(input)?.then_some(0) }
+                    Source::Number { column: n_dense - 1, indicator: input.flag()?.then_some(0) }
                 }
                 1 => {
-                    let mut names = if flag(input)? { vec![None] } else { Vec::new() };
+                    let mut names = if input.flag()? { vec![None] } else { Vec::new() };
                     for _ in 0..input.count()? {
                         names.push(Some(input.text()?.to_owned()));
                     }
@@ -312,21 +307,5 @@ fn check_names(how: &Preprocessing, data: &Dataset) -> Result<()> {
     match fill.keys().chain(log).chain(clip.keys()).chain(text.keys()).find(|name| !names.contains(&name.as_str())) {
         Some(name) => Err(Error::UnknownColumn { name: name.clone(), nearest: nearest(name, names) }),
         None => Ok(()),
-    }
-}
-
-fn kind_byte(kind: Kind) -> u8 {
-    match kind {
-        Kind::Numeric => 0,
-        Kind::Boolean => 1,
-        Kind::Categorical => 2,
-    }
-}
-
-fn flag(input: &mut Reader<'_>) -> Result<bool> {
-    match input.u8()? {
-        0 => Ok(false),
-        1 => Ok(true),
-        byte => Err(input.malformed(format!("{byte} is neither 0 nor 1"))),
     }
 }

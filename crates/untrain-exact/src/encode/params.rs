@@ -80,7 +80,7 @@ impl Preprocessing {
     /// Writes the settings canonically.
     pub(crate) fn write(&self, out: &mut Writer) {
         let Self { standardize, fill, log, clip, text, n_gram } = self;
-        out.u8(u8::from(*standardize));
+        out.flag(*standardize);
         out.varint(fill.len() as u64);
         for (column, value) in fill {
             out.text(column);
@@ -104,7 +104,7 @@ impl Preprocessing {
 
     /// Reads settings that [`Preprocessing::write`] wrote.
     pub(super) fn read(input: &mut Reader<'_>) -> Result<Self> {
-        let standardize = input.u8()? != 0;
+        let standardize = input.flag()?;
         let fill = (0..input.count()?).map(|_| Ok((input.text()?.to_owned(), input.f64()?))).collect::<Result<_>>()?;
         let log = (0..input.count()?).map(|_| Ok(input.text()?.to_owned())).collect::<Result<_>>()?;
         let clip = (0..input.count()?).map(|_| Ok((input.text()?.to_owned(), (input.f64()?, input.f64()?)))).collect::<Result<_>>()?;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use untrain_core::{Artefact, Dataset, Importance, Kind, Predictions, Reader, Result, Task};
 
 use super::predictor::Predictor;
-use super::state::{ARTEFACT, task_byte};
+use super::state::ARTEFACT;
 use super::tree::tag;
 
 /// A forest without its records.
@@ -87,11 +87,7 @@ impl ForestArtefact {
         if input.raw(ARTEFACT.len())? != ARTEFACT {
             return Err(input.malformed("it does not begin as one of this format's version"));
         }
-        let task = match input.u8()? {
-            byte if byte == task_byte(Task::Classification) => Task::Classification,
-            byte if byte == task_byte(Task::Regression) => Task::Regression,
-            byte => return Err(input.malformed(format!("there is no task {byte}"))),
-        };
+        let task = input.task()?;
         let records = input.varint()?;
         let features = (0..input.count()?).map(|_| read_feature(&mut input)).collect::<Result<Vec<_>>>()?;
         let classes = (0..input.count()?).map(|_| input.text().map(str::to_owned)).collect::<Result<Vec<_>>>()?;

@@ -17,7 +17,7 @@ const STATE: &[u8; 8] = b"UNTRfst\x01";
 pub(super) fn artefact(model: &ForestModel) -> Vec<u8> {
     let mut out = Writer::new();
     out.raw(ARTEFACT);
-    out.u8(task_byte(model.learner.task));
+    out.task(model.learner.task);
     out.varint(model.rows.len() as u64);
     let names = Names::of(model);
     names.write(model, &mut out);
@@ -88,16 +88,9 @@ pub(super) fn read(learner: &Forest, bytes: &[u8], data: &Dataset) -> Result<For
 fn write_learner(learner: &Forest, out: &mut Writer) {
     let Forest { params, task, seed } = learner;
     out.raw(STATE);
-    out.u8(task_byte(*task));
+    out.task(*task);
     out.u64(seed.0);
     params.write(out);
-}
-
-pub(super) fn task_byte(task: Task) -> u8 {
-    match task {
-        Task::Classification => 0,
-        Task::Regression => 1,
-    }
 }
 
 /// The categories that splits name: sorted, so that codes of one state in memory do not show.

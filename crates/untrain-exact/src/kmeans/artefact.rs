@@ -4,7 +4,6 @@ use serde_json::{Map, json};
 use untrain_core::{Artefact, Dataset, Kind, Predictions, Reader, Result, Writer};
 
 use super::cluster::{Centres, Cluster};
-use super::{unzigzag, zigzag};
 use crate::encode::Encoder;
 use crate::points::{Grain, Points, Space};
 
@@ -47,15 +46,14 @@ impl KMeansArtefact {
             return Err(input.malformed("it is not a clustering"));
         }
         let encoder = Encoder::read(&mut input)?;
-        let shift = unzigzag(input.varint()?);
-        let shift = i32::try_from(shift).ok().filter(|shift| shift.abs() <= 2100);
+        let shift = i32::try_from(input.signed()?).ok().filter(|shift| shift.abs() <= 2100);
         let shift = shift.ok_or_else(|| input.malformed("a fixed point is out of range"))?;
         let inertia = input.f64()?;
         let (mut sizes, mut centres) = (Vec::new(), Vec::new());
         for _ in 0..input.count()? {
             sizes.push(input.varint()?);
             for _ in 0..encoder.layout().n_columns {
-                centres.push(unzigzag(input.varint()?) as f64);
+                centres.push(input.signed()? as f64);
             }
         }
         let fine = inertia.is_finite() && sizes.is_sorted_by(|a, b| a >= b) && sizes.last().is_none_or(|size| *size > 0);
@@ -73,13 +71,13 @@ impl KMeansArtefact {
         let mut out = Writer::new();
         out.raw(ARTEFACT);
         encoder.write(&mut out);
-        out.varint(zigzag(i64::from(*shift)));
+        out.signed(i64::from(*shift));
         out.f64(*inertia);
         out.varint(sizes.len() as u64);
         for (i, size) in sizes.iter().enumerate() {
             out.varint(*size);
             let d = encoder.layout().n_columns;
-            centres[i * d..(i + 1) * d].iter().for_each(|x| out.varint(zigzag(*x as i64)));
+            centres[i * d..(i + 1) * d].iter().for_each(|x| out.signed(*x as i64));
         }
         out.into_bytes()
     }

@@ -69,15 +69,10 @@ impl KnnArtefact {
             return Err(input.malformed("it is not of nearest neighbours"));
         }
         let mut params = KnnParams::read(&mut input)?;
-        let task = match input.u8()? {
-            0 => Task::Classification,
-            1 => Task::Regression,
-            byte => return Err(input.malformed(format!("there is no task {byte}"))),
-        };
+        let task = input.task()?;
         let encoder = Encoder::read(&mut input)?;
         params.preprocessing = encoder.preprocessing().clone();
-        let shift = input.varint()?;
-        let shift = i32::try_from((shift >> 1) as i64 ^ -((shift & 1) as i64)).ok().filter(|shift| shift.abs() <= 2100);
+        let shift = i32::try_from(input.signed()?).ok().filter(|shift| shift.abs() <= 2100);
         let shift = shift.ok_or_else(|| input.malformed("a fixed point is out of range"))?;
         let (dense, sparse, ends, y) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut read = Self { params, task, encoder, shift, dense, sparse, ends, y, ready: OnceLock::new() };
@@ -92,8 +87,7 @@ impl KnnArtefact {
         let (n_dense, n_columns) = (self.encoder.layout().n_dense, self.encoder.layout().n_columns);
         let limit = 1_u64 << BITS;
         for _ in 0..n_dense {
-            let q = input.varint()?;
-            let q = (q >> 1) as i64 ^ -((q & 1) as i64);
+            let q = input.signed()?;
             if q.unsigned_abs() > limit {
                 return Err(input.malformed(format!("a number is {q}, and none is over {limit}")));
             }
@@ -126,12 +120,9 @@ impl KnnArtefact {
         let mut out = Writer::new();
         out.raw(ARTEFACT);
         params.write(&mut out);
-        out.u8(match task {
-            Task::Classification => 0,
-            Task::Regression => 1,
-        });
+        out.task(*task);
         encoder.write(&mut out);
-        out.varint(zigzag(i64::from(*shift)));
+        out.signed(i64::from(*shift));
         out.varint(ends.len() as u64);
         for (i, y) in y.iter().enumerate() {
             let row = self.row(i);
@@ -287,7 +278,7 @@ fn compare(a: &Row<'_>, b: &Row<'_>) -> Ordering {
 }
 
 fn write_features(row: &Row<'_>, out: &mut Writer) {
-    row.dense.iter().for_each(|q| out.varint(zigzag(*q as i64)));
+    row.dense.iter().for_each(|q| out.signed(*q as i64));
     out.varint(row.sparse.len() as u64);
     let mut next = row.dense.len() as u32;
     for (column, value) in row.sparse {
@@ -295,9 +286,4 @@ fn write_features(row: &Row<'_>, out: &mut Writer) {
         out.varint(*value as u64);
         next = column + 1;
     }
-}
-
-/// Small integers of either sign as small unsigned ones.
-fn zigzag(x: i64) -> u64 {
-    ((x << 1) ^ (x >> 63)) as u64
 }

@@ -157,7 +157,7 @@ pub(super) fn write_params(params: &NaiveBayesParams, out: &mut Writer) {
     out.f64(*alpha);
     out.f64(*threshold);
     out.f64(*var_smoothing);
-    out.u8(u8::from(*fit_prior));
+    out.flag(*fit_prior);
 }
 
 fn read_params(input: &mut Reader<'_>) -> Result<NaiveBayesParams> {
@@ -165,11 +165,7 @@ fn read_params(input: &mut Reader<'_>) -> Result<NaiveBayesParams> {
     let byte = input.u8()?;
     let kind = NaiveBayesKind::of_byte(byte).ok_or_else(|| input.malformed(format!("there is no kind {byte}")))?;
     let (alpha, threshold, var_smoothing) = (input.f64()?, input.f64()?, input.f64()?);
-    let fit_prior = match input.u8()? {
-        0 => false,
-        1 => true,
-        byte => return Err(input.malformed(format!("{byte} is neither 0 nor 1"))),
-    };
+    let fit_prior = input.flag()?;
     let params = NaiveBayesParams { kind, alpha, threshold, var_smoothing, fit_prior, ..NaiveBayesParams::default() };
     params.check().map_err(|error| input.malformed(error.to_string()))?;
     Ok(params)
@@ -178,7 +174,7 @@ fn read_params(input: &mut Reader<'_>) -> Result<NaiveBayesParams> {
 fn write_class(class: &ClassCounts, first: u32, out: &mut Writer) {
     let ClassCounts { records, sums, squares, sparse } = class;
     out.varint(*records);
-    sums.iter().for_each(|sum| out.varint(((sum << 1) ^ (sum >> 63)) as u64));
+    sums.iter().for_each(|sum| out.signed(*sum));
     for square in squares {
         out.varint(*square as u64);
         out.varint((square >> 64) as u64);
@@ -199,8 +195,7 @@ fn read_class(input: &mut Reader<'_>, kind: NaiveBayesKind, encoder: &Encoder) -
     let layout = encoder.layout();
     let records = input.at_most(MOST_RECORDS)? as u64;
     let most = i128::from(records) * LARGEST;
-    let unsigned = |word: u64| (word >> 1) as i64 ^ -((word & 1) as i64);
-    let sums = (0..layout.n_dense).map(|_| Ok(unsigned(input.varint()?))).collect::<Result<Vec<_>>>()?;
+    let sums = (0..layout.n_dense).map(|_| input.signed()).collect::<Result<Vec<_>>>()?;
     let n_squares = if kind.is_normal() { layout.n_dense } else { 0 };
     let mut squares = Vec::with_capacity(n_squares);
     for _ in 0..n_squares {

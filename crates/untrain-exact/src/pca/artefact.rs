@@ -52,11 +52,7 @@ impl PcaArtefact {
             return Err(input.malformed("it does not begin as one of this format's version"));
         }
         let records = input.varint()?;
-        let whiten = match input.u8()? {
-            0 => false,
-            1 => true,
-            byte => return Err(input.malformed(format!("{byte} is neither 0 nor 1"))),
-        };
+        let whiten = input.flag()?;
         let encoder = Encoder::read(&mut input)?;
         let numbers = |input: &mut Reader<'_>| (0..encoder.layout().n_columns).map(|_| finite(input)).collect::<Result<Vec<_>>>();
         let means = numbers(&mut input)?;
@@ -80,7 +76,7 @@ impl PcaArtefact {
         let mut out = Writer::new();
         out.raw(MAGIC);
         out.varint(*records);
-        out.u8(u8::from(*whiten));
+        out.flag(*whiten);
         encoder.write(&mut out);
         means.iter().for_each(|mean| out.f64(*mean + 0.0));
         out.varint(components.len() as u64);

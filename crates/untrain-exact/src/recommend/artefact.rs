@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use untrain_core::{Artefact, Choices, Dataset, Error, Kind, Predictions, Reader, Result, Values, Writer, nearest};
 
-use super::interactions::{Reading, kind_byte};
+use super::interactions::Reading;
 use super::params::{Method, Similarity, write_optional};
 
 pub(crate) const ARTEFACT: &[u8; 8] = b"UNTRrec\x01";
@@ -69,10 +69,10 @@ impl RecommendArtefact {
             return Err(input.malformed("it does not begin as one of this format's version"));
         }
         let user = input.text()?.to_owned();
-        let item = (input.text()?.to_owned(), read_kind(&mut input)?);
-        let value = read_flag(&mut input)?.then(|| input.text().map(str::to_owned)).transpose()?;
-        let min_value = read_flag(&mut input)?.then(|| input.f64()).transpose()?;
-        let value_shift = read_flag(&mut input)?.then(|| input.at_most(128)).transpose()?.map(|shift| shift as i32 - 64);
+        let item = (input.text()?.to_owned(), input.kind()?);
+        let value = input.flag()?.then(|| input.text().map(str::to_owned)).transpose()?;
+        let min_value = input.flag()?.then(|| input.f64()).transpose()?;
+        let value_shift = input.flag()?.then(|| input.at_most(128)).transpose()?.map(|shift| shift as i32 - 64);
         let n_top = input.at_most(u32::MAX as usize)? as u32;
         let records = input.varint()?;
         let items = (0..input.count()?).map(|_| input.text().map(str::to_owned)).collect::<Result<Vec<_>>>()?;
@@ -91,13 +91,13 @@ impl RecommendArtefact {
         out.raw(ARTEFACT);
         out.text(user);
         out.text(&item.0);
-        out.u8(kind_byte(item.1));
-        out.u8(u8::from(value.is_some()));
+        out.kind(item.1);
+        out.flag(value.is_some());
         if let Some(value) = value {
             out.text(value);
         }
         write_optional(*min_value, &mut out);
-        out.u8(u8::from(value_shift.is_some()));
+        out.flag(value_shift.is_some());
         if let Some(shift) = value_shift {
             out.varint((shift + 64) as u64);
         }
@@ -109,7 +109,7 @@ impl RecommendArtefact {
             RecommendWeights::Ease { grid, columns } => {
                 out.u8(Method::Ease as u8);
                 out.varint(u64::from(*grid));
-                columns.iter().flatten().for_each(|weight| out.varint(zigzag(*weight)));
+                columns.iter().flatten().for_each(|weight| out.signed(i64::from(*weight)));
             }
             RecommendWeights::Neighbours { similarity, lists } => {
                 out.u8(Method::Neighbours as u8);
@@ -271,7 +271,7 @@ fn read_weights(input: &mut Reader<'_>, n: usize) -> Result<RecommendWeights> {
             let grid = input.at_most(63)? as u32;
             let mut columns = Vec::new();
             for _ in 0..n {
-                columns.push((0..n).map(|_| Ok(unzigzag(input.at_most(u32::MAX as usize)? as u32))).collect::<Result<Vec<_>>>()?);
+                columns.push((0..n).map(|_| weight(input)).collect::<Result<Vec<_>>>()?);
             }
             Ok(RecommendWeights::Ease { grid, columns })
         }
@@ -292,38 +292,7 @@ fn read_weights(input: &mut Reader<'_>, n: usize) -> Result<RecommendWeights> {
     }
 }
 
-fn read_flag(input: &mut Reader<'_>) -> Result<bool> {
-    match input.u8()? {
-        0 => Ok(false),
-        1 => Ok(true),
-        byte => Err(input.malformed(format!("{byte} is neither yes nor no"))),
-    }
-}
-
-fn read_kind(input: &mut Reader<'_>) -> Result<Kind> {
-    let byte = input.u8()?;
-    let kind = [Kind::Numeric, Kind::Boolean, Kind::Categorical].into_iter().find(|kind| kind_byte(*kind) == byte);
-    kind.ok_or_else(|| input.malformed(format!("there is no kind {byte}")))
-}
-
-/// Small integers of either sign as small integers without.
-fn zigzag(value: i32) -> u64 {
-    u64::from(((value << 1) ^ (value >> 31)) as u32)
-}
-
-fn unzigzag(value: u32) -> i32 {
-    (value >> 1) as i32 ^ -((value & 1) as i32)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn signs_are_read_back() {
-        for value in [0, 1, -1, 2, i32::MAX, i32::MIN] {
-            assert_eq!(unzigzag(zigzag(value) as u32), value);
-        }
-        assert_eq!(zigzag(-1), 1);
-    }
+fn weight(input: &mut Reader<'_>) -> Result<i32> {
+    let weight = input.signed()?;
+    i32::try_from(weight).map_err(|_| input.malformed(format!("{weight} is beyond any weight")))
 }

@@ -114,9 +114,9 @@ impl Layout {
         let Self { user, item, value } = self;
         for (name, kind) in [user, item] {
             out.text(name);
-            out.u8(kind_byte(*kind));
+            out.kind(*kind);
         }
-        out.u8(u8::from(value.is_some()));
+        out.flag(value.is_some());
         if let Some(value) = value {
             out.text(value);
         }
@@ -134,14 +134,6 @@ fn only_item(data: &Dataset) -> Result<usize> {
             let names: Vec<&str> = features.iter().map(|(_, column)| column.name.as_str()).collect();
             Err(crate::hyperparameters::refuse("item", format!("it has to name the column of items: {}", names.join(", "))))
         }
-    }
-}
-
-pub(super) fn kind_byte(kind: Kind) -> u8 {
-    match kind {
-        Kind::Numeric => 0,
-        Kind::Boolean => 1,
-        Kind::Categorical => 2,
     }
 }
 

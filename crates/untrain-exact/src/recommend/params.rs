@@ -73,7 +73,7 @@ impl RecommendParams {
     pub(super) fn write(&self, out: &mut Writer) {
         let Self { method, item, alpha, min_value, n_neighbours, similarity, grid, n_top } = self;
         out.u8(*method as u8);
-        out.u8(u8::from(item.is_some()));
+        out.flag(item.is_some());
         out.text(item.as_deref().unwrap_or_default());
         out.f64(*alpha);
         write_optional(*min_value, out);
@@ -88,7 +88,7 @@ const MAX_ALPHA: f64 = 1_048_576.0;
 
 /// Writes a number that may be absent.
 pub(super) fn write_optional(value: Option<f64>, out: &mut Writer) {
-    out.u8(u8::from(value.is_some()));
+    out.flag(value.is_some());
     if let Some(value) = value {
         out.f64(value);
     }

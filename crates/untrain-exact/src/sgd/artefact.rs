@@ -32,7 +32,7 @@ pub(super) fn write(model: &SgdModel) -> Vec<u8> {
     let params = &model.learner.params;
     let mut out = Writer::new();
     out.raw(ARTEFACT);
-    out.u8(u8::from(model.learner.task == Task::Regression));
+    out.task(model.learner.task);
     out.varint(model.members.len() as u64);
     out.varint(model.inputs.len() as u64);
     for (name, kind) in &model.inputs {
@@ -67,11 +67,7 @@ impl SgdArtefact {
         if input.raw(ARTEFACT.len())? != ARTEFACT {
             return Err(input.malformed("it does not begin as one of this format's version"));
         }
-        let task = match input.u8()? {
-            0 => Task::Classification,
-            1 => Task::Regression,
-            byte => return Err(input.malformed(format!("there is no task {byte}"))),
-        };
+        let task = input.task()?;
         let records = input.varint()?;
         let mut features = Vec::new();
         for _ in 0..input.count()? {

@@ -36,7 +36,7 @@ pub struct SisaArtefact {
 pub(super) fn write(model: &SisaModel) -> Vec<u8> {
     let mut out = Writer::new();
     out.raw(ARTEFACT);
-    out.u8(u8::from(model.learner.task == Task::Regression));
+    out.task(model.learner.task);
     out.u8(model.learner.params.aggregation.byte());
     out.varint(model.seats.len() as u64);
     let classes = classes(&model.shards);
@@ -70,11 +70,7 @@ impl SisaArtefact {
         if depth > MAX_DEPTH {
             return Err(input.malformed(format!("shards of shards are deeper than {MAX_DEPTH}")));
         }
-        let task = match input.u8()? {
-            0 => Task::Classification,
-            1 => Task::Regression,
-            byte => return Err(input.malformed(format!("there is no task {byte}"))),
-        };
+        let task = input.task()?;
         let kinds = [Aggregation::Mean, Aggregation::Vote, Aggregation::Stacked];
         let byte = input.u8()?;
         let aggregation = kinds.into_iter().find(|kind| kind.byte() == byte);

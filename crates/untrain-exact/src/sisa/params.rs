@@ -120,9 +120,9 @@ impl SisaParams {
         out.text(&Value::Object(base_params.clone()).to_string());
         out.varint(u64::from(*n_shards));
         out.varint(u64::from(*n_slices));
-        out.u8(u8::from(*shard_by == ShardBy::Subject));
+        out.flag(*shard_by == ShardBy::Subject);
         out.u8(aggregation.byte());
-        out.u8(u8::from(deletion_probability.is_some()));
+        out.flag(deletion_probability.is_some());
         out.text(deletion_probability.as_deref().unwrap_or_default());
         out.varint(deletion_thresholds.len() as u64);
         deletion_thresholds.iter().for_each(|threshold| out.f64(*threshold));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use untrain_core::{Dataset, Learner as _, Model as _, Reader, Result, Task, Writer};
+use untrain_core::{Dataset, Learner as _, Model as _, Reader, Result, Writer};
 
 use super::params::Aggregation;
 use super::seats::Seats;
@@ -75,7 +75,7 @@ pub(super) fn read(learner: &Sisa, state: &[u8], data: &Dataset) -> Result<SisaM
 fn write_learner(learner: &Sisa, out: &mut Writer) {
     let Sisa { base: _, params, task, seed } = learner;
     out.raw(STATE);
-    out.u8(u8::from(*task == Task::Regression));
+    out.task(*task);
     out.u64(seed.0);
     params.write(out);
 }

@@ -300,12 +300,12 @@ impl Dataset {
     }
 }
 
-/// Refuses repeated ids.
+/// Refuses a request that names ids more than once.
 ///
 /// # Errors
 ///
 /// [`Error::RepeatedIds`] naming each once.
-pub(crate) fn check_distinct(ids: &[String]) -> Result<()> {
+pub fn check_distinct(ids: &[String]) -> Result<()> {
     let mut seen = BTreeSet::new();
     let repeated: BTreeSet<&String> = ids.iter().filter(|id| !seen.insert(id.as_str())).collect();
     if repeated.is_empty() { Ok(()) } else { Err(Error::RepeatedIds { ids: repeated.into_iter().cloned().collect() }) }

@@ -89,8 +89,8 @@ fn power(exponent: i32) -> f64 {
     f64::from_bits(((exponent + 1023).clamp(1, 2046) as u64) << 52)
 }
 
-/// `⌊log2 |x|⌋`; the smallest for zero and subnormal numbers.
-fn exponent(x: f64) -> i32 {
+/// `⌊log2 |x|⌋`; −1023 for zero and subnormal numbers.
+pub fn exponent(x: f64) -> i32 {
     ((x.to_bits() >> 52) & 0x7ff) as i32 - 1023
 }
 

@@ -27,10 +27,10 @@ mod schema;
 
 pub use any::{AnyLearner, AnyModel};
 pub use bytes::{Reader, Writer};
-pub use dataset::{Dataset, Values};
+pub use dataset::{Dataset, Values, check_distinct};
 pub use digest::Digest;
 pub use error::{Error, Result, nearest};
-pub use fixed::{FixedPoint, nearest_f64};
+pub use fixed::{FixedPoint, exponent, nearest_f64};
 pub use gram::Gram;
 pub use guarantee::Guarantee;
 pub use hash::{Seed, mix, unit};

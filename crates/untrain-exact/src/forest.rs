@@ -18,10 +18,11 @@ mod state;
 mod stats;
 mod tree;
 
-use std::collections::BTreeMap;
-
 use rayon::prelude::*;
-use untrain_core::{Artefact as _, Dataset, Error, Forget, Guarantee, Kind, Learner, Model, Predictions, Result, Seed, Task, Values, mix};
+use untrain_core::{
+    Artefact as _, Dataset, Error, FixedPoint, Forget, Guarantee, Kind, Learner, Model, Predictions, Result, Seed, Task, Values,
+    check_distinct, mix,
+};
 
 pub(crate) use state::ARTEFACT;
 
@@ -106,7 +107,8 @@ pub struct ForestModel {
     features: Vec<Feature>,
     /// The classes, without any for regression.
     classes: Categories,
-    scale: Scale,
+    /// The fixed point of regression targets.
+    scale: FixedPoint,
     rows: Rows,
     trees: Vec<Tree>,
     scratch: Scratch,
@@ -131,41 +133,8 @@ pub struct Memory {
     pub bins: usize,
 }
 
-/// The fixed point of regression targets: a function of the largest magnitude among the records.
-#[derive(Debug, Clone, Default)]
-struct Scale {
-    /// How many targets have each binary exponent.
-    exponents: BTreeMap<i32, u32>,
-}
-
-impl Scale {
-    /// The fractional digits of the fixed point keep `|y|` below 2^36.
-    fn shift(&self) -> i32 {
-        self.exponents.last_key_value().map_or(0, |(exponent, _)| 35 - exponent)
-    }
-
-    fn take(&mut self, number: f64) {
-        *self.exponents.entry(exponent(number)).or_default() += 1;
-    }
-
-    fn release(&mut self, number: f64) {
-        if let Some(count) = self.exponents.get_mut(&exponent(number)) {
-            *count -= 1;
-            if *count == 0 {
-                self.exponents.remove(&exponent(number));
-            }
-        }
-    }
-
-    fn quantise(shift: i32, number: f64) -> i64 {
-        libm::scalbn(number, shift).round_ties_even() as i64
-    }
-}
-
-/// `⌊log2 |x|⌋`; the smallest for zero and subnormal numbers.
-fn exponent(x: f64) -> i32 {
-    ((x.to_bits() >> 52) & 0x7ff) as i32 - 1023
-}
+/// Targets of a regression are at most 2^36 in magnitude.
+const TARGET_BITS: u32 = 36;
 
 /// Runs an expression with `$objective` bound to the objective of a model.
 macro_rules! with_objective {
@@ -297,7 +266,7 @@ impl ForestModel {
             rows: Rows::new(features.len()),
             features,
             classes: Categories::new(learner.seed, false),
-            scale: Scale::default(),
+            scale: FixedPoint::new(TARGET_BITS),
             trees: Vec::new(),
             scratch: Scratch::default(),
         };
@@ -337,7 +306,7 @@ impl ForestModel {
                 Task::Regression => {
                     let number = target.number(*place).unwrap_or_default();
                     self.scale.take(number);
-                    (Scale::quantise(shift, number), Some(number))
+                    (FixedPoint::quantise(shift, number) as i64, Some(number))
                 }
             };
             let id = data.id(*place);
@@ -380,11 +349,8 @@ impl ForestModel {
         if !unknown.is_empty() {
             return Err(Error::UnknownIds { ids: unknown });
         }
-        let mut sorted = slots.clone();
-        sorted.sort_unstable();
-        let repeated: Vec<String> =
-            sorted.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| self.rows.id(pair[0]).to_owned()).collect();
-        if repeated.is_empty() { Ok(slots) } else { Err(Error::RepeatedIds { ids: repeated }) }
+        check_distinct(ids)?;
+        Ok(slots)
     }
 
     fn limits(&self, keep_from: u32) -> Limits {
@@ -463,7 +429,7 @@ impl ForestModel {
     fn requantise(&mut self) {
         if self.learner.task == Task::Regression {
             let shift = self.scale.shift();
-            self.rows.requantise(|number| Scale::quantise(shift, number));
+            self.rows.requantise(|number| FixedPoint::quantise(shift, number) as i64);
         }
     }
 

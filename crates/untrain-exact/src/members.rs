@@ -1,9 +1,9 @@
 //! Who is in a model: the ids of its records, each with the row that holds what the model needs of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use untrain_core::{Dataset, Error, Reader, Result, Writer};
+use untrain_core::{Dataset, Error, Reader, Result, Writer, check_distinct};
 
 /// The ids of a model's records. Rows are numbered from 0 without holes; the last row takes the place of one that leaves.
 /// Which row a record has is history, and must not reach bytes: [`Members::sorted`] is the canonical order.
@@ -52,17 +52,8 @@ impl Members {
         if !unknown.is_empty() {
             return Err(Error::UnknownIds { ids: unknown });
         }
-        let (mut seen, mut repeated) = (BTreeSet::new(), BTreeSet::new());
-        for id in ids {
-            if !seen.insert(id) {
-                repeated.insert(id.clone());
-            }
-        }
-        if repeated.is_empty() {
-            Ok(ids.iter().filter_map(|id| self.row(id)).collect())
-        } else {
-            Err(Error::RepeatedIds { ids: repeated.into_iter().collect() })
-        }
+        check_distinct(ids)?;
+        Ok(ids.iter().filter_map(|id| self.row(id)).collect())
     }
 
     /// The places in `retained` of records that are to join.

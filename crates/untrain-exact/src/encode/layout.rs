@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use untrain_core::{Dataset, Error, FixedPoint, Kind, Reader, Result, Values, Writer, nearest};
+use untrain_core::{Dataset, Error, FixedPoint, Kind, Reader, Result, Values, Writer, exponent, nearest};
 
 use super::BITS;
 use super::params::{Preprocessing, Wanted};
@@ -283,7 +283,7 @@ impl Targets {
 
 /// The fixed point of numbers of which `largest` has the largest magnitude; 0 if all are zero.
 pub(super) fn shift(largest: f64) -> i32 {
-    let exponent = ((largest.to_bits() >> 52) & 0x7ff) as i32 - 1023;
+    let exponent = exponent(largest);
     if exponent == -1023 { 0 } else { BITS as i32 - 1 - exponent }
 }
 

@@ -8,7 +8,7 @@
 //!
 //! One threshold a cell, cells in order: the bin of a value is its cell plus one comparison, without a search.
 
-use untrain_core::mix;
+use untrain_core::{exponent, mix};
 
 /// Positions of a point inside its cell.
 const POSITIONS: i64 = 256;
@@ -121,11 +121,6 @@ fn level(low: f32, high: f32, n_thresholds: u32) -> i32 {
     let finest = exponent(f64::from(low.abs().max(high.abs()))) - 23;
     let exact = exponent(wanted) + i32::from(wanted.to_bits() << 12 != 0);
     exact.max(finest)
-}
-
-/// `⌊log2 x⌋` of a normal `x > 0`; of zero, a number below all others.
-fn exponent(x: f64) -> i32 {
-    ((x.to_bits() >> 52) & 0x7ff) as i32 - 1023
 }
 
 fn power_of_two(exponent: i32) -> f64 {

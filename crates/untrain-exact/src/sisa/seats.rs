@@ -1,10 +1,10 @@
 //! Where each record sits: its shard, and its slice of the shard.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use untrain_core::{Dataset, Error, Kind, Result, Values};
+use untrain_core::{Dataset, Error, Kind, Result, Values, check_distinct};
 
 use super::Sisa;
 use super::params::ShardBy;
@@ -54,9 +54,8 @@ impl Seats {
         if found.len() < ids.len() {
             return Err(Error::UnknownIds { ids: ids.iter().filter(|id| !self.0.contains_key(id.as_str())).cloned().collect() });
         }
-        let (mut seen, mut repeated) = (BTreeSet::new(), BTreeSet::new());
-        ids.iter().filter(|id| !seen.insert(id.as_str())).for_each(|id| _ = repeated.insert(id.clone()));
-        if repeated.is_empty() { Ok(found) } else { Err(Error::RepeatedIds { ids: repeated.into_iter().collect() }) }
+        check_distinct(ids)?;
+        Ok(found)
     }
 
     /// The records that are to join.

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use untrain_core::{Dataset, FixedPoint, Result, Values};
 
-use super::encoder::Encoder;
+use super::encoder::{Encoder, push_sparse};
 use super::layout::{Count, Layout, Source, Targets, quantise, shift, text};
-use super::params::{Preprocessing, Wanted};
+use super::params::{Numbers, Preprocessing, Wanted};
 use super::scale::Scale;
-use crate::encode::encoder::words;
 use crate::members::Members;
 
 /// Rows of integers, one a record, held as `f32` where they are exact. The order of rows is history; sums of integers over
@@ -248,9 +247,9 @@ impl Design {
         self.dense.resize((first + places.len()) * d, 0.0);
         let columns: Vec<Values<'_>> = data.schema().features().map(|(place, _)| data.values(place)).collect();
         let layout = Arc::clone(&self.layout);
-        for ((input, values), count) in layout.inputs.iter().zip(&columns).zip(&self.counts) {
+        let numbers: Vec<Numbers> = layout.inputs.iter().map(|input| self.how.of_numbers(&input.name)).collect();
+        for (((input, values), numbers), count) in layout.inputs.iter().zip(&columns).zip(&numbers).zip(&self.counts) {
             let (Source::Number { column, .. }, Count::Number { shift, .. }) = (&input.source, count) else { continue };
-            let numbers = self.how.of_numbers(&input.name);
             for (i, place) in places.iter().enumerate() {
                 if let Some(x) = numbers.number(values.number(*place)) {
                     self.dense[(first + i) * d + *column as usize] = quantise(*shift, x) as f32;
@@ -260,25 +259,8 @@ impl Design {
         let target = data.schema().target().map(|(place, _)| data.values(place));
         for place in places {
             let start = self.sparse.len();
-            for (input, values) in layout.inputs.iter().zip(&columns) {
-                match &input.source {
-                    Source::Number { indicator: Some(column), .. } => {
-                        if values.number(*place).is_none() && self.how.of_numbers(&input.name).number(None).is_none() {
-                            self.sparse.push((*column, 1.0));
-                        }
-                    }
-                    Source::Number { indicator: None, .. } => {}
-                    Source::Categories { first, names } => {
-                        if let Ok(at) = names.binary_search_by(|name| name.as_deref().cmp(&text(values, *place))) {
-                            self.sparse.push((first + at as u32, 1.0));
-                        }
-                    }
-                    Source::Words { first, buckets } => {
-                        if let Some(text) = values.text(*place) {
-                            words(&text, self.how.n_gram, *first, *buckets, &mut self.sparse);
-                        }
-                    }
-                }
+            for ((input, values), numbers) in layout.inputs.iter().zip(&columns).zip(&numbers) {
+                push_sparse(&input.source, values, numbers, *place, self.how.n_gram, &mut self.sparse);
             }
             self.spans.push((start, (self.sparse.len() - start) as u32));
             self.y.push(self.target_of(target.as_ref(), *place));

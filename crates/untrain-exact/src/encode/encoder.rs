@@ -5,7 +5,7 @@ use std::sync::Arc;
 use untrain_core::{Dataset, Error, Kind, Reader, Result, Seed, Values, Writer};
 
 use super::layout::{Input, Layout, Source, quantise, text};
-use super::params::Preprocessing;
+use super::params::{Numbers, Preprocessing};
 use super::scale::Scale;
 
 const PURPOSE_WORD: u64 = 0x776f_7264_0000_0000; // "word"
@@ -23,7 +23,7 @@ pub(crate) struct Encoder {
 #[derive(Debug)]
 pub(crate) struct Bound<'a> {
     encoder: &'a Encoder,
-    columns: Vec<Values<'a>>,
+    columns: Vec<(Values<'a>, Numbers)>,
 }
 
 impl Encoder {
@@ -61,7 +61,8 @@ impl Encoder {
     ///
     /// [`Error::UnknownColumn`], and [`Error::Schema`] for a column of another kind.
     pub(crate) fn bind<'a>(&'a self, data: &'a Dataset) -> Result<Bound<'a>> {
-        let columns = self.layout.inputs.iter().map(|input| bind(data, input)).collect::<Result<_>>()?;
+        let columns =
+            self.layout.inputs.iter().map(|input| Ok((bind(data, input)?, self.how.of_numbers(&input.name)))).collect::<Result<_>>()?;
         Ok(Bound { encoder: self, columns })
     }
 
@@ -105,26 +106,32 @@ impl Bound<'_> {
     fn walk(&self, i: usize, sparse: &mut Vec<(u32, f32)>, mut number_of: impl FnMut(Option<f64>, &Scale)) {
         sparse.clear();
         let Encoder { how, layout, scales, .. } = self.encoder;
-        for (input, values) in layout.inputs.iter().zip(&self.columns) {
-            match &input.source {
-                Source::Number { column, indicator } => {
-                    let scale = &scales[*column as usize];
-                    let number = how.of_numbers(&input.name).number(values.number(i));
-                    number_of(number, scale);
-                    if let (None, Some(column)) = (number, indicator) {
-                        sparse.push((*column, 1.0));
-                    }
-                }
-                Source::Categories { first, names } => {
-                    if let Ok(at) = names.binary_search_by(|name| name.as_deref().cmp(&text(values, i))) {
-                        sparse.push((first + at as u32, 1.0));
-                    }
-                }
-                Source::Words { first, buckets } => {
-                    if let Some(text) = values.text(i) {
-                        words(&text, how.n_gram, *first, *buckets, sparse);
-                    }
-                }
+        for (input, (values, numbers)) in layout.inputs.iter().zip(&self.columns) {
+            if let Source::Number { column, .. } = &input.source {
+                number_of(numbers.number(values.number(i)), &scales[*column as usize]);
+            }
+            push_sparse(&input.source, values, numbers, i, how.n_gram, sparse);
+        }
+    }
+}
+
+/// Appends the sparse columns of an input that are not 0 in record `i`, by column: the same in training and in serving.
+pub(super) fn push_sparse(source: &Source, values: &Values<'_>, numbers: &Numbers, i: usize, n_gram: u32, sparse: &mut Vec<(u32, f32)>) {
+    match source {
+        Source::Number { indicator: Some(column), .. } => {
+            if numbers.is_missing(values.number(i)) {
+                sparse.push((*column, 1.0));
+            }
+        }
+        Source::Number { indicator: None, .. } => {}
+        Source::Categories { first, names } => {
+            if let Ok(at) = names.binary_search_by(|name| name.as_deref().cmp(&text(values, i))) {
+                sparse.push((first + at as u32, 1.0));
+            }
+        }
+        Source::Words { first, buckets } => {
+            if let Some(text) = values.text(i) {
+                words(&text, n_gram, *first, *buckets, sparse);
             }
         }
     }
@@ -135,7 +142,7 @@ impl Bound<'_> {
 /// Words are made of letters and digits of ASCII, in lower case, of apostrophes between them, and of characters beyond ASCII
 /// but for the punctuation of [`is_punctuation`], as they are. What Unicode calls a letter, and which is its lower case, changes
 /// from version to version; a table of it would be an input of the model.
-pub(super) fn words(text: &str, n_gram: u32, first: u32, buckets: u32, sparse: &mut Vec<(u32, f32)>) {
+fn words(text: &str, n_gram: u32, first: u32, buckets: u32, sparse: &mut Vec<(u32, f32)>) {
     // All words with a space between them, so that a row of words is a part of it.
     let (mut line, mut spans) = (String::with_capacity(text.len()), Vec::<(usize, usize)>::new());
     let mut start = None;

@@ -135,6 +135,12 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
+    /// Whether there is no number, nor one that stands for it.
+    #[inline]
+    pub(crate) fn is_missing(&self, number: Option<f64>) -> bool {
+        number.or(self.fill).is_none()
+    }
+
     /// A number as it is before it is quantised.
     #[inline]
     pub(crate) fn number(&self, number: Option<f64>) -> Option<f64> {

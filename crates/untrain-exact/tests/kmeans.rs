@@ -1,5 +1,7 @@
 //! k-means passes the conformance suite, and finds clusters that are there.
 
+mod small;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,25 +13,7 @@ use untrain_core::{
 };
 use untrain_exact::{Hyperparameters as _, KMeans, KMeansArtefact, KMeansParams, Preprocessing};
 
-fn preprocessing() -> impl Strategy<Value = Preprocessing> {
-    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(standardize, fill, log, clip, text)| {
-        let mut how = Preprocessing { standardize, ..Preprocessing::default() };
-        let name = || "x0".to_owned();
-        if fill {
-            how.fill.insert(name(), 2.5);
-        }
-        if log {
-            how.log.push(name());
-        }
-        if clip {
-            how.clip.insert(name(), (-1.0, 3.0));
-        }
-        if text {
-            how.text.insert(name(), 7);
-        }
-        how
-    })
-}
+use small::preprocessing;
 
 fn params() -> impl Strategy<Value = KMeansParams> {
     (

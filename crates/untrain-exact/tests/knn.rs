@@ -1,5 +1,7 @@
 //! Nearest neighbours pass the conformance suite; the index finds what a scan finds, and scikit-learn finds the same.
 
+mod small;
+
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
@@ -10,25 +12,7 @@ use untrain_core::{
 use untrain_core::{conformance, mix, unit};
 use untrain_exact::{Hyperparameters as _, Knn, KnnArtefact, KnnParams, Metric, NeighbourIndex, Preprocessing, Weights};
 
-fn preprocessing() -> impl Strategy<Value = Preprocessing> {
-    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(standardize, fill, log, clip, text)| {
-        let mut how = Preprocessing { standardize, ..Preprocessing::default() };
-        let name = || "x0".to_owned();
-        if fill {
-            how.fill.insert(name(), 2.5);
-        }
-        if log {
-            how.log.push(name());
-        }
-        if clip {
-            how.clip.insert(name(), (-1.0, 3.0));
-        }
-        if text {
-            how.text.insert(name(), 7);
-        }
-        how
-    })
-}
+use small::preprocessing;
 
 fn params() -> impl Strategy<Value = KnnParams> {
     let metric = prop_oneof![Just(Metric::Euclidean), Just(Metric::Manhattan), Just(Metric::Cosine)];

@@ -41,6 +41,12 @@ pub fn unit(hash: u64) -> f64 {
     (hash >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
 }
 
+/// Maps a hash to one of `0..n`.
+#[inline]
+pub fn one_of(n: u32, hash: u64) -> u32 {
+    ((u128::from(hash) * u128::from(n)) >> 64) as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

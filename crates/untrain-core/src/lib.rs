@@ -33,7 +33,7 @@ pub use error::{Error, Result, nearest};
 pub use fixed::{FixedPoint, exponent, nearest_f64};
 pub use gram::Gram;
 pub use guarantee::Guarantee;
-pub use hash::{Seed, mix, unit};
+pub use hash::{Seed, mix, one_of, unit};
 pub use learner::{Artefact, Choices, Forget, Importance, Learner, Model};
 pub use prediction::Predictions;
 pub use schema::{Column, Holdout, Kind, Role, Schema, Task};

@@ -15,7 +15,12 @@ pub(crate) use encoder::{Bound, Encoder};
 pub(crate) use layout::{Layout, Source, Targets};
 pub use params::Preprocessing;
 pub(crate) use params::Wanted;
-pub(crate) use scale::Scale;
+pub(crate) use scale::{Scale, read_shift};
+
+/// Whether a row has a sparse column.
+pub(crate) fn has(sparse: &[(u32, f32)], column: u32) -> bool {
+    sparse.binary_search_by_key(&column, |(column, _)| *column).is_ok()
+}
 
 /// Quantised numbers are at most 2^20 in magnitude: exact in `f32`, and the products of 8,192 of them are summed exactly in `f64`.
 pub(crate) const BITS: u32 = 20;

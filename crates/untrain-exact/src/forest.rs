@@ -30,6 +30,7 @@ pub use artefact::{ForestArtefact, ForestFeature, ForestNode};
 pub use params::{Criterion, MaxFeatures, NamedMaxFeatures, Params};
 
 use crate::Hyperparameters as _;
+use crate::members::check_absent;
 use categories::{Categories, MISSING};
 use objective::{Entropy, Gini, Gini2, SquaredError};
 use rows::{Row, Rows, number};
@@ -194,10 +195,7 @@ impl Forget<ForestModel> for Forest {
 
     fn learn(&self, model: &mut ForestModel, ids: &[String], retained: &Dataset) -> Result<Guarantee> {
         let places = retained.positions(ids)?;
-        let present: Vec<String> = ids.iter().filter(|id| model.slot(id).is_some()).cloned().collect();
-        if !present.is_empty() {
-            return Err(Error::AlreadyPresent { ids: present });
-        }
+        check_absent(ids, |id| model.slot(id).is_some())?;
         check_size(retained.len() as u64)?;
         if !model.fits(retained) {
             *model = self.fit(retained)?;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use untrain_core::{Error, Reader, Result, Seed, Writer, mix};
+use untrain_core::{Error, Reader, Result, Seed, Writer, mix, one_of};
 
 use crate::encode::{Design, Preprocessing, Wanted};
 use crate::encoded::{Method, encoded_learner};
@@ -118,7 +118,7 @@ impl KMeans {
 
     /// The leaf of a record. Its key is the hash mixed once more, so that the records of a leaf have keys of all sizes.
     fn leaf(&self, key: u64) -> usize {
-        ((u128::from(mix(key, PURPOSE_RECORD)) * u128::from(self.params.n_leaves)) >> 64) as usize
+        one_of(self.params.n_leaves, mix(key, PURPOSE_RECORD)) as usize
     }
 
     fn space(design: &Design) -> Space {

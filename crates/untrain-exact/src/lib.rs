@@ -27,6 +27,7 @@ mod retrain;
 mod ridge;
 mod sgd;
 mod sisa;
+mod softmax;
 mod text;
 
 use untrain_core::{Artefact, Error, Result};

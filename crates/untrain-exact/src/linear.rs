@@ -4,6 +4,7 @@ use serde::Serialize;
 use untrain_core::{Artefact, Dataset, Error, Importance, Kind, Predictions, Reader, Result, Writer};
 
 use crate::encode::Encoder;
+use crate::softmax::softmax;
 
 /// The first bytes of a ridge artefact, and of a linear discriminant's.
 pub(crate) const RIDGE: &[u8; 8] = b"UNTRrdg\x01";
@@ -147,7 +148,10 @@ impl Artefact for LinearArtefact {
             match self.link {
                 Link::Number => numbers.push(scores.first().copied()),
                 Link::Signs => shares(&scores, classes.len(), &mut probabilities),
-                Link::Logs => softmax(&scores, &mut probabilities),
+                Link::Logs => {
+                    softmax(&mut scores);
+                    probabilities.extend_from_slice(&scores);
+                }
             }
         }
         Ok(match self.link {
@@ -206,15 +210,6 @@ pub(crate) fn bounded(x: f64) -> f64 {
 pub(crate) fn finite(input: &mut Reader<'_>) -> Result<f64, Error> {
     let x = input.f64()?;
     if x.is_finite() { Ok(x) } else { Err(input.malformed("a number is not finite")) }
-}
-
-/// Probabilities from logarithms of them.
-pub(crate) fn softmax(logs: &[f64], probabilities: &mut Vec<f64>) {
-    let most = logs.iter().fold(f64::NEG_INFINITY, |most, x| most.max(*x));
-    let first = probabilities.len();
-    probabilities.extend(logs.iter().map(|x| libm::exp(x - most)));
-    let total: f64 = probabilities[first..].iter().sum();
-    probabilities[first..].iter_mut().for_each(|p| *p /= total);
 }
 
 /// Probabilities from scores that aim at 1 and −1.

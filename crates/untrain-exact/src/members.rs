@@ -48,11 +48,7 @@ impl Members {
     ///
     /// [`Error::UnknownIds`] and [`Error::RepeatedIds`].
     pub(crate) fn find(&self, ids: &[String]) -> Result<Vec<u32>> {
-        let unknown: Vec<String> = ids.iter().filter(|id| self.row(id).is_none()).cloned().collect();
-        if !unknown.is_empty() {
-            return Err(Error::UnknownIds { ids: unknown });
-        }
-        check_distinct(ids)?;
+        check_known(ids, |id| self.rows.contains_key(id))?;
         Ok(ids.iter().filter_map(|id| self.row(id)).collect())
     }
 
@@ -63,8 +59,8 @@ impl Members {
     /// [`Error::UnknownIds`] and [`Error::RepeatedIds`] as `retained` sees it, [`Error::AlreadyPresent`].
     pub(crate) fn joining(&self, ids: &[String], retained: &Dataset) -> Result<Vec<usize>> {
         let places = retained.positions(ids)?;
-        let present: Vec<String> = ids.iter().filter(|id| self.row(id).is_some()).cloned().collect();
-        if present.is_empty() { Ok(places) } else { Err(Error::AlreadyPresent { ids: present }) }
+        check_absent(ids, |id| self.rows.contains_key(id))?;
+        Ok(places)
     }
 
     /// Adds a record, which must be new, as the last row.
@@ -99,4 +95,16 @@ impl Members {
         }
         if same { Ok(Self::of(data)) } else { Err(input.malformed("it is of other records")) }
     }
+}
+
+/// Refuses ids that a model does not have, and then ids named more than once.
+pub(crate) fn check_known(ids: &[String], has: impl Fn(&str) -> bool) -> Result<()> {
+    let unknown: Vec<String> = ids.iter().filter(|id| !has(id)).cloned().collect();
+    if unknown.is_empty() { check_distinct(ids) } else { Err(Error::UnknownIds { ids: unknown }) }
+}
+
+/// Refuses ids that a model has already.
+pub(crate) fn check_absent(ids: &[String], has: impl Fn(&str) -> bool) -> Result<()> {
+    let present: Vec<String> = ids.iter().filter(|id| has(id)).cloned().collect();
+    if present.is_empty() { Ok(()) } else { Err(Error::AlreadyPresent { ids: present }) }
 }

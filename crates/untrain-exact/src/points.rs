@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::encode::{Encoder, Row, Scale};
+use crate::encode::{Encoder, Row, Scale, has};
 
 /// How far numbers are resolved, and whether their scales are rounded further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +145,7 @@ impl Space {
     pub(crate) fn push(&self, points: &mut Points, dense: &[f32], sparse: &[(u32, f32)]) {
         for (column, q) in dense.iter().enumerate() {
             let indicator = self.indicators[column];
-            let missing = indicator.is_some_and(|column| sparse.binary_search_by_key(&column, |(column, _)| *column).is_ok());
+            let missing = indicator.is_some_and(|column| has(sparse, column));
             points.dense.push(self.coordinate(column, (!missing).then_some(f64::from(*q))));
         }
         self.push_sparse(points, sparse);
@@ -187,6 +187,13 @@ impl Points {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Point<'_>> {
         (0..self.len()).map(|i| self.point(i))
+    }
+
+    /// Lets all points go, and keeps their room.
+    pub(crate) fn clear(&mut self) {
+        self.dense.clear();
+        self.sparse.clear();
+        self.ends.clear();
     }
 
     pub(crate) fn push(&mut self, point: Point<'_>) {

@@ -18,6 +18,7 @@ pub use params::SgdParams;
 
 use crate::Hyperparameters as _;
 use crate::members::Members;
+use crate::softmax::softmax;
 use encode::{Encoder, Rows};
 
 const STATE: &[u8; 8] = b"UNTRsgs\x01";
@@ -226,14 +227,6 @@ impl Model for SgdModel {
 
 fn dot(weights: &[f64], row: &[(u32, f64)]) -> f64 {
     row.iter().fold(0.0, |sum, (bucket, x)| sum + weights[*bucket as usize] * x)
-}
-
-/// Scores into probabilities.
-fn softmax(scores: &mut [f64]) {
-    let largest = scores.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b));
-    scores.iter_mut().for_each(|score| *score = libm::exp(*score - largest));
-    let total: f64 = scores.iter().sum();
-    scores.iter_mut().for_each(|score| *score /= total);
 }
 
 /// What all of `rows` say, output by output; for classes as probabilities.

@@ -13,7 +13,7 @@
 use untrain_core::Result;
 
 use super::double::Double;
-use crate::encode::{Design, Row, Source};
+use crate::encode::{Design, Row, Source, has};
 use crate::encoded::unfit;
 
 /// The rows, in the order of the design.
@@ -158,8 +158,7 @@ impl Rows {
 
     fn push_dense(&mut self, row: &Row<'_>) {
         for (j, q) in row.dense.iter().enumerate() {
-            let missing =
-                self.indicators[j].is_some_and(|indicator| row.sparse.binary_search_by_key(&indicator, |(column, _)| *column).is_ok());
+            let missing = self.indicators[j].is_some_and(|indicator| has(row.sparse, indicator));
             self.z.push(if missing { 0.0 } else { (q - self.anchors[j]) * self.powers[j] });
         }
     }

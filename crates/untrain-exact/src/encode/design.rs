@@ -5,6 +5,7 @@ use std::sync::Arc;
 use untrain_core::{Dataset, FixedPoint, Result, Values};
 
 use super::encoder::{Encoder, push_sparse};
+use super::has;
 use super::layout::{Count, Layout, Source, Targets, quantise, shift, text};
 use super::params::{Numbers, Preprocessing, Wanted};
 use super::scale::Scale;
@@ -96,11 +97,6 @@ impl Design {
 
     pub(crate) fn members(&self) -> &Members {
         &self.members
-    }
-
-    /// The quantised numbers of all rows, shape `(n, n_dense)`.
-    pub(crate) fn dense(&self) -> &[f32] {
-        &self.dense
     }
 
     pub(crate) fn row(&self, row: usize) -> Row<'_> {
@@ -286,7 +282,7 @@ impl Design {
             match (&input.source, count) {
                 (Source::Number { column, indicator }, Count::Number { top, sums, missing, .. }) => {
                     let hot = &self.sparse[start..start + len as usize];
-                    if indicator.is_some_and(|indicator| hot.binary_search_by_key(&indicator, |(column, _)| *column).is_ok()) {
+                    if indicator.is_some_and(|indicator| has(hot, indicator)) {
                         *missing += 1;
                     } else {
                         let q = self.dense[row * d + *column as usize];
@@ -316,7 +312,7 @@ impl Design {
             match (&input.source, count) {
                 (Source::Number { column, indicator }, Count::Number { top, sums, missing, .. }) => {
                     let hot = &self.sparse[start..start + len as usize];
-                    if indicator.is_some_and(|indicator| hot.binary_search_by_key(&indicator, |(column, _)| *column).is_ok()) {
+                    if indicator.is_some_and(|indicator| has(hot, indicator)) {
                         *missing -= 1;
                         moved |= *missing == 0;
                     } else {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use untrain_core::{Dataset, Error, Kind, Reader, Result, Seed, Values, Writer};
+use untrain_core::{Dataset, Error, Kind, Reader, Result, Seed, Values, Writer, one_of};
 
 use super::layout::{Input, Layout, Source, quantise, text};
 use super::params::{Numbers, Preprocessing};
@@ -172,7 +172,7 @@ fn words(text: &str, n_gram: u32, first: u32, buckets: u32, sparse: &mut Vec<(u3
     for n in 1..=n_gram as usize {
         for row in spans.windows(n) {
             let hash = Seed(0).hash(PURPOSE_WORD, &line.as_bytes()[row[0].0..row[n - 1].1]);
-            columns.push(first + ((u128::from(hash) * u128::from(buckets)) >> 64) as u32);
+            columns.push(first + one_of(buckets, hash));
         }
     }
     columns.sort_unstable();

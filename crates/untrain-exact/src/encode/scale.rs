@@ -2,6 +2,9 @@
 
 use untrain_core::{Reader, Result, Writer, nearest_f64};
 
+/// No fixed point has more digits before or after the point.
+const MOST_DIGITS: i32 = 2100;
+
 /// The sums of the quantised numbers of a column.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sums {
@@ -74,13 +77,19 @@ impl Scale {
 
     pub(super) fn read(input: &mut Reader<'_>) -> Result<Self> {
         let (shift, mean, centre, step) = (input.f64()?, input.f64()?, input.f64()?, input.f64()?);
-        let fine = shift.abs() <= 2100.0 && shift.fract() == 0.0 && mean.is_finite() && centre.is_finite();
+        let fine = shift.abs() <= f64::from(MOST_DIGITS) && shift.fract() == 0.0 && mean.is_finite() && centre.is_finite();
         if fine && step > 0.0 && step.is_finite() {
             Ok(Self { shift: shift as i32, mean, centre, step })
         } else {
             Err(input.malformed("a scale is no scale"))
         }
     }
+}
+
+/// Reads the fixed point of a column or of all.
+pub(crate) fn read_shift(input: &mut Reader<'_>) -> Result<i32> {
+    let shift = i32::try_from(input.signed()?).ok().filter(|shift| (-MOST_DIGITS..=MOST_DIGITS).contains(shift));
+    shift.ok_or_else(|| input.malformed("a fixed point is out of range"))
 }
 
 /// A positive number rounded to 8 significant binary digits.

@@ -14,7 +14,7 @@ use super::grid::Grid;
 use super::objective::{Objective, Sides, Word};
 use super::rows::{HOLE, Rows, number};
 use super::stats::{Shape, Stats};
-use untrain_core::mix;
+use untrain_core::{mix, one_of};
 
 /// Everything that decisions depend on besides the node.
 #[derive(Debug)]
@@ -229,7 +229,7 @@ impl Scratch {
     /// The `i`-th feature of the order drawn from `path`: a Fisher–Yates shuffle, as far as it is needed.
     #[inline]
     fn draw(&mut self, i: u32, n: u32, path: u64) -> u32 {
-        let j = i + ((u128::from(mix(path, u64::from(i))) * u128::from(n - i)) >> 64) as u32;
+        let j = i + one_of(n - i, mix(path, u64::from(i)));
         self.order.swap(i as usize, j as usize);
         self.order[i as usize]
     }

@@ -4,7 +4,7 @@ use serde_json::{Map, json};
 use untrain_core::{Artefact, Dataset, Kind, Predictions, Reader, Result, Writer};
 
 use super::cluster::{Centres, Cluster};
-use crate::encode::Encoder;
+use crate::encode::{Encoder, read_shift};
 use crate::points::{Grain, Points, Space};
 
 /// The first bytes of an artefact.
@@ -46,8 +46,7 @@ impl KMeansArtefact {
             return Err(input.malformed("it is not a clustering"));
         }
         let encoder = Encoder::read(&mut input)?;
-        let shift = i32::try_from(input.signed()?).ok().filter(|shift| shift.abs() <= 2100);
-        let shift = shift.ok_or_else(|| input.malformed("a fixed point is out of range"))?;
+        let shift = read_shift(&mut input)?;
         let inertia = input.f64()?;
         let (mut sizes, mut centres) = (Vec::new(), Vec::new());
         for _ in 0..input.count()? {
@@ -114,11 +113,11 @@ impl Artefact for KMeansArtefact {
 
     fn predict(&self, data: &Dataset) -> Result<Predictions> {
         let bound = self.encoder.bind(data)?;
-        let (mut dense, mut sparse) = (Vec::new(), Vec::new());
+        let (mut dense, mut sparse, mut points) = (Vec::new(), Vec::new(), Points::new(self.encoder.layout().n_dense));
         let (mut clusters, mut squared_distances) = (Vec::with_capacity(data.len()), Vec::with_capacity(data.len()));
         for i in 0..data.len() {
             bound.quantised(i, &mut dense, &mut sparse);
-            let mut points = Points::new(self.encoder.layout().n_dense);
+            points.clear();
             self.space.push_quantised(&mut points, &dense, &sparse);
             let (cluster, score) = self.table.nearest(points.point(0));
             let known = !self.sizes.is_empty();

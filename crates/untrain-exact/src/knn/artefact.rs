@@ -10,8 +10,8 @@ use untrain_core::{Artefact, Dataset, Kind, Predictions, Reader, Result, Seed, T
 use super::Knn;
 use super::params::{KnnParams, Weights};
 use super::search::Search;
-use crate::encode::{BITS, Design, Encoder, Row};
-use crate::points::{Grain, Points, Space};
+use crate::encode::{BITS, Design, Encoder, Row, read_shift};
+use crate::points::{Grain, Point, Points, Space};
 
 /// The first bytes of an artefact.
 pub(crate) const ARTEFACT: &[u8; 8] = b"UNTRkna\x01";
@@ -27,9 +27,8 @@ pub struct KnnArtefact {
     task: Task,
     encoder: Encoder,
     shift: i32,
-    dense: Vec<f32>,
-    sparse: Vec<(u32, f32)>,
-    ends: Vec<usize>,
+    /// The quantised numbers and the sparse columns, not scaled yet.
+    rows: Points,
     y: Vec<f64>,
     /// Made when it is first asked.
     ready: OnceLock<(Space, Search)>,
@@ -42,17 +41,13 @@ impl KnnArtefact {
             task: learner.task,
             encoder: design.encoder(),
             shift: design.shift(),
-            dense: Vec::with_capacity(design.dense().len()),
-            sparse: Vec::new(),
-            ends: Vec::with_capacity(design.len()),
+            rows: Points::new(design.layout().n_dense),
             y: Vec::with_capacity(design.len()),
             ready: OnceLock::new(),
         };
         for row in canonical(design, learner.seed) {
             let row = design.row(row as usize);
-            served.dense.extend_from_slice(row.dense);
-            served.sparse.extend_from_slice(row.sparse);
-            served.ends.push(served.sparse.len());
+            served.rows.push(point(&row));
             served.y.push(row.y);
         }
         served
@@ -72,10 +67,9 @@ impl KnnArtefact {
         let task = input.task()?;
         let encoder = Encoder::read(&mut input)?;
         params.preprocessing = encoder.preprocessing().clone();
-        let shift = i32::try_from(input.signed()?).ok().filter(|shift| shift.abs() <= 2100);
-        let shift = shift.ok_or_else(|| input.malformed("a fixed point is out of range"))?;
-        let (dense, sparse, ends, y) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut read = Self { params, task, encoder, shift, dense, sparse, ends, y, ready: OnceLock::new() };
+        let shift = read_shift(&mut input)?;
+        let rows = Points::new(encoder.layout().n_dense);
+        let mut read = Self { params, task, encoder, shift, rows, y: Vec::new(), ready: OnceLock::new() };
         for _ in 0..input.count()? {
             read.read_row(&mut input)?;
         }
@@ -86,12 +80,13 @@ impl KnnArtefact {
     fn read_row(&mut self, input: &mut Reader<'_>) -> Result<()> {
         let (n_dense, n_columns) = (self.encoder.layout().n_dense, self.encoder.layout().n_columns);
         let limit = 1_u64 << BITS;
+        let (mut dense, mut sparse) = (Vec::with_capacity(n_dense), Vec::new());
         for _ in 0..n_dense {
             let q = input.signed()?;
             if q.unsigned_abs() > limit {
                 return Err(input.malformed(format!("a number is {q}, and none is over {limit}")));
             }
-            self.dense.push(q as f32);
+            dense.push(q as f32);
         }
         let mut next = n_dense as u64;
         for _ in 0..input.count()? {
@@ -101,9 +96,9 @@ impl KnnArtefact {
             }
             next = column + 1;
             let value = input.at_most(u32::MAX as usize)?;
-            self.sparse.push((column as u32, value as f32));
+            sparse.push((column as u32, value as f32));
         }
-        self.ends.push(self.sparse.len());
+        self.rows.push(Point { dense: &dense, sparse: &sparse });
         let y = match self.task {
             Task::Classification => input.at_most(self.encoder.classes().len().saturating_sub(1))? as f64,
             Task::Regression => input.f64()?,
@@ -116,14 +111,14 @@ impl KnnArtefact {
     }
 
     pub(super) fn bytes(&self) -> Vec<u8> {
-        let Self { params, task, encoder, shift, dense: _, sparse: _, ends, y, ready: _ } = self;
+        let Self { params, task, encoder, shift, rows: _, y, ready: _ } = self;
         let mut out = Writer::new();
         out.raw(ARTEFACT);
         params.write(&mut out);
         out.task(*task);
         encoder.write(&mut out);
         out.signed(i64::from(*shift));
-        out.varint(ends.len() as u64);
+        out.varint(y.len() as u64);
         for (i, y) in y.iter().enumerate() {
             let row = self.row(i);
             write_features(&row, &mut out);
@@ -137,12 +132,12 @@ impl KnnArtefact {
 
     /// How many records it holds.
     pub fn records(&self) -> usize {
-        self.ends.len()
+        self.y.len()
     }
 
     fn row(&self, i: usize) -> Row<'_> {
-        let (d, start) = (self.encoder.layout().n_dense, if i == 0 { 0 } else { self.ends[i - 1] });
-        Row { dense: &self.dense[i * d..(i + 1) * d], sparse: &self.sparse[start..self.ends[i]], y: self.y[i] }
+        let Point { dense, sparse } = self.rows.point(i);
+        Row { dense, sparse, y: self.y[i] }
     }
 
     fn ready(&self) -> &(Space, Search) {
@@ -150,10 +145,7 @@ impl KnnArtefact {
             let space = Space::new(Grain::Fine, &self.encoder, self.shift);
             let layout = self.encoder.layout();
             let mut points = Points::new(layout.n_dense);
-            for i in 0..self.ends.len() {
-                let row = self.row(i);
-                space.push(&mut points, row.dense, row.sparse);
-            }
+            self.rows.iter().for_each(|row| space.push(&mut points, row.dense, row.sparse));
             let search = Search::new(&points, self.params.metric, self.params.index, layout.n_columns);
             (space, search)
         })
@@ -165,10 +157,11 @@ impl KnnArtefact {
         let bound = self.encoder.bind(data)?;
         let places: Vec<usize> = (0..data.len()).collect();
         let chunk = |places: &[usize]| {
-            let (mut dense, mut sparse, mut query) = (Vec::new(), Vec::new(), search.query(self.params.n_neighbors as usize));
+            let (mut dense, mut sparse, mut points) = (Vec::new(), Vec::new(), Points::new(self.encoder.layout().n_dense));
+            let mut query = search.query(self.params.n_neighbors as usize);
             let answer = |place: &usize| {
                 bound.quantised(*place, &mut dense, &mut sparse);
-                let mut points = Points::new(self.encoder.layout().n_dense);
+                points.clear();
                 space.push_quantised(&mut points, &dense, &sparse);
                 each(&self.weighted(&query.nearest(points.point(0))))
             };
@@ -271,10 +264,11 @@ fn canonical(design: &Design, seed: Seed) -> Vec<u32> {
 }
 
 fn compare(a: &Row<'_>, b: &Row<'_>) -> Ordering {
-    let dense = || a.dense.iter().zip(b.dense).map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne());
-    let sparse = || a.sparse.iter().zip(b.sparse).map(|(a, b)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))).find(|order| order.is_ne());
-    let found = dense().or_else(sparse);
-    found.unwrap_or_else(|| a.sparse.len().cmp(&b.sparse.len()).then(a.y.total_cmp(&b.y)))
+    point(a).compare(&point(b)).then(a.y.total_cmp(&b.y))
+}
+
+fn point<'a>(row: &Row<'a>) -> Point<'a> {
+    Point { dense: row.dense, sparse: row.sparse }
 }
 
 fn write_features(row: &Row<'_>, out: &mut Writer) {

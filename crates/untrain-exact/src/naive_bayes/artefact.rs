@@ -111,8 +111,7 @@ impl Artefact for NaiveBayesArtefact {
         let mut probabilities = Vec::with_capacity(data.len() * self.classes.len());
         for i in (0..data.len()).filter(|_| !self.classes.is_empty()) {
             bound.quantised(i, &mut dense, &mut sparse);
-            let known: Vec<f64> = dense.iter().map(|q| q.unwrap_or(f64::NAN)).collect();
-            tables.probabilities(&known, &sparse, &mut probabilities);
+            tables.probabilities(&dense, &sparse, &mut probabilities);
         }
         Ok(Predictions::Classes { classes: self.encoder.classes().to_vec(), probabilities, n: data.len() })
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::encode::{Design, Layout, Row, Scale, Source};
+use crate::encode::{Design, Layout, Row, Scale, Source, has};
 
 use super::NaiveBayesKind;
 
@@ -32,15 +32,12 @@ pub(super) struct Lens {
 
 impl Lens {
     pub(super) fn new(kind: NaiveBayesKind, threshold: f64, layout: &Layout, scales: Vec<Scale>) -> Self {
-        let (mut indicators, mut words) = (Vec::new(), Vec::new());
-        for input in &layout.inputs {
-            match &input.source {
-                Source::Number { indicator, .. } => indicators.push(*indicator),
-                Source::Words { first, buckets } => words.push(*first..*first + *buckets),
-                Source::Categories { .. } => {}
-            }
-        }
-        Self { kind, threshold, scales, indicators, words }
+        let words = |source: &Source| match source {
+            Source::Words { first, buckets } => Some(*first..*first + *buckets),
+            Source::Number { .. } | Source::Categories { .. } => None,
+        };
+        let words = layout.inputs.iter().filter_map(|input| words(&input.source)).collect();
+        Self { kind, threshold, scales, indicators: layout.indicators(), words }
     }
 
     pub(super) fn scales(&self) -> &[Scale] {
@@ -110,7 +107,7 @@ impl Lens {
     /// The numbers of a row as 1 where they are on.
     fn switched<'a>(&self, row: &Row<'_>, on: &'a mut [f32]) -> &'a [f32] {
         for (column, (on, q)) in on.iter_mut().zip(row.dense).enumerate() {
-            let missing = self.indicators[column].is_some_and(|it| row.sparse.binary_search_by_key(&it, |(column, _)| *column).is_ok());
+            let missing = self.indicators[column].is_some_and(|indicator| has(row.sparse, indicator));
             *on = f32::from(u8::from(!missing && self.is_on(column, f64::from(*q))));
         }
         on

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::encode::{Encoder, Source};
+use crate::softmax::softmax;
 
 use super::counts::{ClassCounts, Lens};
 use super::{NaiveBayesKind, NaiveBayesParams};
@@ -113,7 +114,7 @@ impl Tables {
     }
 
     /// The probabilities of the classes for a record of quantised numbers (NaN is missing) and sparse columns.
-    pub(super) fn probabilities(&self, dense: &[f64], sparse: &[(u32, f32)], out: &mut Vec<f64>) {
+    pub(super) fn probabilities(&self, dense: &[Option<f64>], sparse: &[(u32, f32)], out: &mut Vec<f64>) {
         let first = out.len();
         out.extend_from_slice(&self.base);
         let scores = &mut out[first..];
@@ -122,14 +123,12 @@ impl Tables {
         normalise(scores);
     }
 
-    fn add_numbers(&self, dense: &[f64], scores: &mut [f64]) {
+    fn add_numbers(&self, dense: &[Option<f64>], scores: &mut [f64]) {
         if self.numbers.is_empty() {
             return;
         }
         for (column, (q, numbers)) in dense.iter().zip(self.numbers.chunks(self.n_classes)).enumerate() {
-            if q.is_nan() {
-                continue;
-            }
+            let Some(q) = q else { continue };
             // A count below zero is none.
             let count = if self.kind == NaiveBayesKind::Multinomial { self.lens.scales()[column].feature(*q).max(0.0) } else { 0.0 };
             for (score, number) in scores.iter_mut().zip(numbers) {
@@ -291,13 +290,7 @@ fn normals(lens: &Lens, classes: &[Class<'_>], column: usize, numbers: &mut Vec<
 fn normalise(scores: &mut [f64]) {
     // Counts near the end of the range of floats may overflow; no class is worse than that.
     scores.iter_mut().for_each(|score| *score = if score.is_nan() { -1e300 } else { score.clamp(-1e300, 1e300) });
-    let best = scores.iter().fold(f64::NEG_INFINITY, |best, score| best.max(*score));
-    let mut sum = 0.0;
-    for score in scores.iter_mut() {
-        *score = libm::exp(*score - best);
-        sum += *score;
-    }
-    scores.iter_mut().for_each(|score| *score /= sum);
+    softmax(scores);
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use serde::Serialize;
 use untrain_core::{Artefact, Dataset, Kind, Predictions, Reader, Result, Writer};
 
 use crate::encode::Encoder;
-use crate::linear::{bounded, finite, softmax};
+use crate::linear::{bounded, finite};
+use crate::softmax::softmax;
 
 /// The first bytes of an artefact.
 pub(crate) const MAGIC: &[u8; 8] = b"UNTRqda\x01";
@@ -127,7 +128,8 @@ impl Artefact for QdaArtefact {
                 sparse.iter().for_each(|(column, value)| x[*column as usize] = f64::from(*value));
                 logs.push(normal.log_density(&mut x));
             }
-            softmax(&logs, &mut probabilities);
+            softmax(&mut logs);
+            probabilities.extend_from_slice(&logs);
         }
         Ok(Predictions::Classes { classes: classes.to_vec(), probabilities, n: data.len() })
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use untrain_core::{Artefact, Choices, Dataset, Error, Kind, Predictions, Reader, Result, Values, Writer, nearest};
+use untrain_core::{Artefact, Choices, Dataset, Error, Kind, Predictions, Reader, Result, Values, Writer};
 
 use super::interactions::Reading;
 use super::params::{Method, Similarity, write_optional};
@@ -257,12 +257,7 @@ impl Artefact for RecommendArtefact {
 }
 
 fn column<'a>(data: &'a Dataset, name: &str) -> Result<Values<'a>> {
-    let columns = &data.schema().columns;
-    let place = columns.iter().position(|column| column.name == name).ok_or_else(|| Error::UnknownColumn {
-        name: name.to_owned(),
-        nearest: nearest(name, columns.iter().map(|column| column.name.as_str())),
-    })?;
-    Ok(data.values(place))
+    Ok(data.values(data.schema().position(name)?))
 }
 
 fn read_weights(input: &mut Reader<'_>, n: usize) -> Result<RecommendWeights> {

@@ -1,6 +1,6 @@
 //! Records as sparse rows of numbers, by rules that no record decides.
 
-use untrain_core::{Dataset, Error, Kind, Result, Seed, Values, nearest};
+use untrain_core::{Dataset, Error, Kind, Result, Seed, Values, one_of};
 
 const PURPOSE_NUMBER: u64 = 0x6e75_6d62_6572_0000; // "number"
 const PURPOSE_OCTAVE: u64 = 0x6f63_7461_7665_0000; // "octave"
@@ -46,12 +46,7 @@ impl<'a> Encoder<'a> {
     pub(super) fn new(inputs: &'a [(String, Kind)], data: &'a Dataset, n_buckets: u32) -> Result<Self> {
         let mut columns = Vec::with_capacity(inputs.len());
         for (name, kind) in inputs {
-            let known = &data.schema().columns;
-            let place = known.iter().position(|column| column.name == *name).ok_or_else(|| Error::UnknownColumn {
-                name: name.clone(),
-                nearest: nearest(name, known.iter().map(|column| column.name.as_str())),
-            })?;
-            let values = data.values(place);
+            let values = data.values(data.schema().position(name)?);
             if *kind == Kind::Numeric && matches!(values, Values::Texts(_)) {
                 return Err(Error::Schema { reason: format!("\"{name}\" is text, and the model was trained on numbers in it") });
             }
@@ -62,15 +57,19 @@ impl<'a> Encoder<'a> {
 
     pub(super) fn rows(&self) -> Rows {
         let mut rows = Rows { entries: Vec::new(), ends: Vec::with_capacity(self.n_records) };
-        // The purpose of a category is that of its column, so that equal names in two columns are two categories.
-        let keys: Vec<u64> = self.columns.iter().map(|(name, ..)| Seed(0).hash(PURPOSE_CATEGORY, name.as_bytes())).collect();
+        // The purpose of a category or an octave is that of its column, so that equal ones in two columns are two.
+        let key = |name: &str, kind| match kind {
+            Kind::Categorical => Seed(0).hash(PURPOSE_CATEGORY, name.as_bytes()),
+            _ => PURPOSE_OCTAVE ^ Seed(0).hash(PURPOSE_OCTAVE, name.as_bytes()),
+        };
+        let keys: Vec<u64> = self.columns.iter().map(|(name, kind, _)| key(name, *kind)).collect();
         let places: Vec<[u32; 2]> = self
             .columns
             .iter()
             .map(|(name, ..)| [PURPOSE_NUMBER, PURPOSE_MISSING].map(|purpose| self.bucket(purpose, name.as_bytes())))
             .collect();
         for i in 0..self.n_records {
-            for (((name, kind, values), key), [number, missing]) in self.columns.iter().zip(&keys).zip(&places) {
+            for (((_, kind, values), key), [number, missing]) in self.columns.iter().zip(&keys).zip(&places) {
                 let entries = &mut rows.entries;
                 if *kind == Kind::Categorical {
                     match values.text(i) {
@@ -80,7 +79,7 @@ impl<'a> Encoder<'a> {
                 } else if let Some(x) = values.number(i) {
                     let logarithm = libm::copysign(libm::log1p(x.abs()), x);
                     entries.push((*number, logarithm));
-                    entries.push((self.bucket(PURPOSE_OCTAVE ^ Seed(0).hash(PURPOSE_OCTAVE, name.as_bytes()), &octave(x)), 1.0));
+                    entries.push((self.bucket(*key, &octave(x)), 1.0));
                 } else {
                     entries.push((*missing, 1.0));
                 }
@@ -93,7 +92,7 @@ impl<'a> Encoder<'a> {
     }
 
     fn bucket(&self, purpose: u64, bytes: &[u8]) -> u32 {
-        ((u128::from(Seed(0).hash(purpose, bytes)) * u128::from(self.n_buckets)) >> 64) as u32
+        one_of(self.n_buckets, Seed(0).hash(purpose, bytes))
     }
 }
 

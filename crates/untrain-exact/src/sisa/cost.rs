@@ -80,7 +80,7 @@ impl ShardSizes {
             return 0.0;
         }
         let share = k as f64 / n as f64;
-        self.steps().map(|step| step.seen as f64 * ((1.0 - self.spared(step.before_checkpoint, k)) - share)).sum()
+        self.steps().map(|step| step.seen as f64 * ((1.0 - spared(n, step.before_checkpoint, k)) - share)).sum()
     }
 
     /// The expected cost of `k` requests one after another (equation 2, with slices): the cost counts pairs of a record that
@@ -96,38 +96,41 @@ impl ShardSizes {
         (2.0 / 3.0 + 1.0 / (3.0 * f64::from(n_slices))) / f64::from(n_shards)
     }
 
-    /// What forgetting this record alone costs, as a share of training.
-    pub fn cost_of(&self, shard: u32, slice: u32) -> f64 {
-        let slices = &self.shards[shard as usize];
-        let start = (0..slice as usize).rev().find(|slice| self.kept[*slice]).map_or(0, |slice| slice + 1);
-        let seen = |step: usize| slices[..=step].iter().sum::<u64>();
-        let repeated = (start..slices.len()).filter(|step| slices[*step] > 0);
-        repeated.map(|step| seen(step) as f64 - if step >= slice as usize { 1.0 } else { 0.0 }).sum::<f64>() / self.training()
-    }
-
-    /// The chance that none of `k` distinct requests hits one of `size` records.
-    fn spared(&self, size: u64, k: u64) -> f64 {
-        let n = self.records();
-        // The product over requests or over the records: they are equal, and the shorter will do.
-        let (few, many) = if k < size { (k, size) } else { (size, k) };
-        (0..few).map(|i| (n - i).saturating_sub(many) as f64 / (n - i) as f64).product()
-    }
-
     /// The steps of training: slices without records are passed over.
     fn steps(&self) -> impl Iterator<Item = Step> + '_ {
         self.shards.iter().flat_map(move |slices| {
-            let seen = move |slice: usize| slices[..=slice].iter().sum::<u64>();
+            let so_far = slices.iter().scan(0, |sum, n| {
+                *sum += n;
+                Some(*sum)
+            });
+            let seen: Vec<u64> = so_far.collect();
             (0..slices.len()).filter(|slice| slices[*slice] > 0).map(move |slice| {
                 let checkpoint = (slice..slices.len()).find(|slice| self.kept[*slice]).unwrap_or(slices.len() - 1);
-                Step { seen: seen(slice), before_checkpoint: seen(checkpoint) }
+                Step { seen: seen[slice], before_checkpoint: seen[checkpoint] }
             })
         })
     }
 }
 
+/// The chance that none of `k` distinct requests of `n` records hits one of `size`.
+fn spared(n: u64, size: u64, k: u64) -> f64 {
+    // The product over requests or over the records: they are equal, and the shorter will do.
+    let (few, many) = if k < size { (k, size) } else { (size, k) };
+    (0..few).map(|i| (n - i).saturating_sub(many) as f64 / (n - i) as f64).product()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What forgetting this record alone costs, as a share of training.
+    fn cost_of(sizes: &ShardSizes, shard: u32, slice: u32) -> f64 {
+        let slices = &sizes.shards[shard as usize];
+        let start = (0..slice as usize).rev().find(|slice| sizes.kept[*slice]).map_or(0, |slice| slice + 1);
+        let seen = |step: usize| slices[..=step].iter().sum::<u64>();
+        let repeated = (start..slices.len()).filter(|step| slices[*step] > 0);
+        repeated.map(|step| seen(step) as f64 - if step >= slice as usize { 1.0 } else { 0.0 }).sum::<f64>() / sizes.training()
+    }
 
     fn equal(n_shards: u32, n_slices: u32, each: u32, max_checkpoints: Option<u32>) -> ShardSizes {
         let params = SisaParams { n_shards, n_slices, max_checkpoints, ..SisaParams::default() };
@@ -169,7 +172,7 @@ mod tests {
             .flat_map(|(shard, slice, n)| std::iter::repeat_n((shard, slice), n))
             .collect();
         let sizes = ShardSizes::new(&params, 4, seats.iter().copied());
-        let mean = seats.iter().map(|(shard, slice)| sizes.cost_of(*shard, *slice)).sum::<f64>() / seats.len() as f64;
+        let mean = seats.iter().map(|(shard, slice)| cost_of(&sizes, *shard, *slice)).sum::<f64>() / seats.len() as f64;
         assert!((sizes.batch(1) / sizes.training() - mean).abs() < 1e-12);
         assert_eq!(sizes.range(), (5, 14));
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use untrain_core::{Dataset, Error, Kind, Result, Values, check_distinct};
+use untrain_core::{Dataset, Error, Kind, Result, Values, one_of};
 
 use super::Sisa;
 use super::params::ShardBy;
+use crate::members::{check_absent, check_known};
 
 const PURPOSE_SHARD: u64 = 0x7368_6172_6400_0000; // "shard"
 const PURPOSE_SUBJECT: u64 = 0x7375_626a_6563_7400; // "subject"
@@ -49,13 +50,8 @@ impl Seats {
     ///
     /// [`Error::UnknownIds`] and [`Error::RepeatedIds`].
     pub(super) fn leaving(&self, ids: &[String]) -> Result<Seated> {
-        let found: Seated =
-            ids.iter().filter_map(|id| self.0.get_key_value(id.as_str())).map(|(id, seat)| (Arc::clone(id), *seat)).collect();
-        if found.len() < ids.len() {
-            return Err(Error::UnknownIds { ids: ids.iter().filter(|id| !self.0.contains_key(id.as_str())).cloned().collect() });
-        }
-        check_distinct(ids)?;
-        Ok(found)
+        check_known(ids, |id| self.0.contains_key(id))?;
+        Ok(ids.iter().filter_map(|id| self.0.get_key_value(id.as_str())).map(|(id, seat)| (Arc::clone(id), *seat)).collect())
     }
 
     /// The records that are to join.
@@ -65,10 +61,7 @@ impl Seats {
     /// As [`Dataset::positions`]; [`Error::AlreadyPresent`].
     pub(super) fn joining(&self, learner: &Sisa, ids: &[String], retained: &Dataset) -> Result<Seated> {
         let places = retained.positions(ids)?;
-        let present: Vec<String> = ids.iter().filter(|id| self.0.contains_key(id.as_str())).cloned().collect();
-        if !present.is_empty() {
-            return Err(Error::AlreadyPresent { ids: present });
-        }
+        check_absent(ids, |id| self.0.contains_key(id))?;
         seated(learner, retained, &places)
     }
 
@@ -117,9 +110,4 @@ fn probabilities<'a>(learner: &Sisa, data: &'a Dataset) -> Result<Option<Values<
         return Err(Error::Schema { reason: format!("\"{name}\" is text, and no probability") });
     }
     Ok(Some(data.values(place)))
-}
-
-/// One of `n`, by a hash.
-fn one_of(n: u32, hash: u64) -> u32 {
-    ((u128::from(hash) * u128::from(n)) >> 64) as u32
 }

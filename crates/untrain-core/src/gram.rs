@@ -85,14 +85,6 @@ impl Gram {
         }
     }
 
-    /// The sums of products of a column with itself and the columns after it that are of the same kind, dense or sparse.
-    pub fn upper(&self, column: usize) -> &[i128] {
-        match column.checked_sub(self.n_dense) {
-            None => &self.dense[start(self.n_dense, column)..][..self.n_dense - column],
-            Some(column) => &self.sparse[start(self.n_sparse, column)..][..self.n_sparse - column],
-        }
-    }
-
     /// Adds `n` rows. `fill` writes row `i`: the dense values into a slice of zeros, and pairs of a sparse column (numbered
     /// from 0) and its value, by column. Values are integers of magnitude at most [`Gram::LARGEST`].
     pub fn extend(&mut self, n: usize, mut fill: impl FnMut(usize, &mut [f64], &mut Vec<(u32, f32)>)) {

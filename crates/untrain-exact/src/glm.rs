@@ -159,9 +159,9 @@ impl Glm {
             GlmLoss::Poisson => (Loss::Poisson, libm::log(targets().sum::<f64>() / n)),
             GlmLoss::Gamma => (Loss::Gamma, libm::log(targets().sum::<f64>() / n)),
             GlmLoss::Huber | GlmLoss::SquaredHinge => {
-                let mut sorted: Vec<f64> = targets().collect();
-                sorted.sort_by(f64::total_cmp);
-                (Loss::Huber { delta: epsilon }, sorted.get(sorted.len() / 2).copied().unwrap_or_default())
+                let (mut all, middle) = (targets().collect::<Vec<f64>>(), design.len() / 2);
+                let median = if all.is_empty() { 0.0 } else { *all.select_nth_unstable_by(middle, f64::total_cmp).1 };
+                (Loss::Huber { delta: epsilon }, median)
             }
         };
         let empty = design.len() == 0;

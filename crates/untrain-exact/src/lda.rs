@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use untrain_core::{Error, Reader, Result, Writer};
 
 use crate::Hyperparameters;
-use crate::cholesky::{COLLINEAR, Cholesky, Dependent, UNKNOWN};
 use crate::encode::{Design, Preprocessing, Wanted};
 use crate::encoded::{Method, encoded_learner, unfit};
 use crate::hyperparameters::refuse;
@@ -136,7 +135,7 @@ fn discriminate(shrinkage: f64, moments: &Moments, design: &Design, artefact: &m
     let places = design.places();
     let within = moments.within(&terms[..p]);
     let overall: Vec<f64> = (0..p).map(|i| moments.total_at(&terms[i], &terms[i]).max(0.0).sqrt() / n / places[i].1).collect();
-    let roots: Vec<f64> = (0..p).map(|i| within.at(i, i).max(0.0).sqrt()).collect();
+    let roots = within.roots();
     let mut spreads: Vec<f64> = roots.iter().zip(&places).map(|(root, (_, step))| root / n.sqrt() / step).collect();
     let largest = |spreads: &[f64]| spreads.iter().fold(0.0_f64, |most, x| most.max(*x));
     let (mut unit, mut level) = (largest(&spreads), 0.0);
@@ -148,19 +147,8 @@ fn discriminate(shrinkage: f64, moments: &Moments, design: &Design, artefact: &m
     spreads.iter_mut().for_each(|spread| *spread /= unit);
     level += shrinkage * spreads.iter().map(|spread| spread * spread).sum::<f64>() / p.max(1) as f64;
     let sizes: Vec<f64> = spreads.iter().map(|spread| ((1.0 - shrinkage) * spread * spread + level).sqrt()).collect();
-    let mut matrix = vec![0.0; p * p];
-    for i in 0..p {
-        matrix[i * p + i] = if sizes[i] > 0.0 { 1.0 } else { 0.0 };
-        for j in i + 1..p {
-            if roots[i] > 0.0 && roots[j] > 0.0 && sizes[i] > 0.0 && sizes[j] > 0.0 {
-                let correlation = within.at(i, j) / roots[i] / roots[j];
-                matrix[i * p + j] = (1.0 - shrinkage) * correlation * (spreads[i] / sizes[i]) * (spreads[j] / sizes[j]);
-            }
-        }
-    }
-    let (floor, dependent) = if shrinkage == 0.0 { (COLLINEAR, Dependent::Refuse) } else { (UNKNOWN, Dependent::Raise) };
-    let factor = Cholesky::new(matrix, p, floor, dependent).map_err(|column| singular(design, column))?;
-    let owners = design.layout().owners();
+    let factor = within.shrunk(shrinkage, &roots, &spreads, &sizes).map_err(|column| singular(design, column))?;
+    let (owners, means) = (design.layout().owners(), moments.means(&terms[..p], &places));
     for class in 0..terms.len() - p {
         let n_class = moments.of_class(class) as f64;
         let mean: Vec<f64> = (0..p).map(|i| moments.total_at(&terms[i], &terms[p + class]) / (n * n_class) / places[i].1 / unit).collect();
@@ -169,8 +157,7 @@ fn discriminate(shrinkage: f64, moments: &Moments, design: &Design, artefact: &m
         let mut intercept = libm::log(n_class / n);
         for i in 0..p {
             let slope = if sizes[i] > 0.0 { x[i] / sizes[i] } else { 0.0 };
-            let overall_mean = (moments.total_of(&terms[i]) - n * places[i].0) / n / places[i].1 / unit;
-            intercept -= slope * (mean[i] / 2.0 + overall_mean);
+            intercept -= slope * (mean[i] / 2.0 + means[i] / unit);
             artefact.weights.push(bounded(slope / unit));
             artefact.contributions[owners[i] as usize] += bounded(slope.abs() * (overall[i] / unit));
         }

@@ -45,7 +45,6 @@ pub use lda::{Lda, LdaParams};
 pub use linear::LinearArtefact;
 pub use logistic::{Logistic, LogisticArtefact, LogisticModel, LogisticParams};
 pub use naive_bayes::{NaiveBayes, NaiveBayesArtefact, NaiveBayesKind, NaiveBayesModel, NaiveBayesParams};
-pub use optimum::Optimum;
 pub use pca::{Pca, PcaArtefact, PcaParams};
 pub use qda::{Qda, QdaArtefact, QdaParams};
 pub use recommend::{

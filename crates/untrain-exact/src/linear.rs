@@ -162,7 +162,7 @@ impl Artefact for LinearArtefact {
 
     fn json(&self) -> String {
         let (classes, layout) = (self.encoder.classes(), self.encoder.layout());
-        let names: Vec<String> = (0..layout.n_columns).map(|column| layout.column_name(column)).collect();
+        let names = layout.column_names();
         let output = |(i, intercept): (usize, &f64)| Output {
             // The only output of two classes is that of the second.
             class: if self.intercepts.len() == classes.len() { classes.get(i).cloned() } else { classes.last().cloned() },

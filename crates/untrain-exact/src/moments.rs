@@ -5,6 +5,7 @@
 use rayon::prelude::*;
 use untrain_core::{Error, Gram, Reader, Result, Writer, nearest_f64};
 
+use crate::cholesky::{COLLINEAR, Cholesky, Dependent, UNKNOWN};
 use crate::encode::{Design, Source, Targets};
 
 /// The most pairs of columns that are kept, over all classes that have moments of their own: 16 bytes each.
@@ -56,14 +57,22 @@ struct Missing {
 }
 
 impl Shape {
-    fn of(design: &Design, with_targets: bool) -> Self {
+    /// The shape of each of `groups` moments, unless they are too large.
+    fn of(design: &Design, with_targets: bool, groups: usize) -> Result<Self> {
         let layout = design.layout();
         let (number, n_classes) = match design.targets() {
             Targets::Numbers(_) if with_targets => (true, 0),
             Targets::Classes { names, .. } if with_targets => (false, names.len()),
             _ => (false, 0),
         };
-        Self { n_dense: layout.n_dense, n_sparse: layout.n_columns - layout.n_dense, number, n_classes }
+        let shape = Self { n_dense: layout.n_dense, n_sparse: layout.n_columns - layout.n_dense, number, n_classes };
+        let (n_dense, n_sparse) = shape.gram();
+        let n = (n_dense + n_sparse) as u64;
+        let found = n.saturating_mul(n + 1).saturating_mul(groups.max(1) as u64) / 2;
+        if found > MAX_PAIRS {
+            return Err(Error::TooMany { what: "pairs of columns", found, limit: MAX_PAIRS });
+        }
+        Ok(shape)
     }
 
     /// The place of the column of ones.
@@ -108,13 +117,8 @@ impl Moments {
     ///
     /// [`Error::TooMany`] pairs of columns.
     pub(crate) fn empty(design: &Design, with_targets: bool, groups: usize) -> Result<Self> {
-        let shape = Shape::of(design, with_targets);
+        let shape = Shape::of(design, with_targets, groups)?;
         let (n_dense, n_sparse) = shape.gram();
-        let n = (n_dense + n_sparse) as u64;
-        let found = n.saturating_mul(n + 1).saturating_mul(groups.max(1) as u64) / 2;
-        if found > MAX_PAIRS {
-            return Err(Error::TooMany { what: "pairs of columns", found, limit: MAX_PAIRS });
-        }
         Ok(Self { gram: Gram::new(n_dense, n_sparse), shape })
     }
 
@@ -192,7 +196,7 @@ impl Moments {
     pub(crate) fn total_at(&self, a: &Term, b: &Term) -> f64 {
         let n = i128::from(self.n());
         let entry = |a, b| (n * self.gram.at(a, b) - self.sum(a) * self.sum(b), 0.0);
-        if a.missing.is_none() && b.missing.is_none() { difference(entry(a.at, b.at)) } else { imputed(a, b, &entry) }
+        joint(a, b, &entry)
     }
 
     /// `n` times the sum of products of what is left without the mean: `n·Σ(x−x̄)(y−ȳ)`.
@@ -231,12 +235,18 @@ impl Moments {
         }
     }
 
+    /// The means of features: `places` are the centre and the step of each.
+    pub(crate) fn means(&self, terms: &[Term], places: &[(f64, f64)]) -> Vec<f64> {
+        let n = self.n() as f64;
+        terms.iter().zip(places).map(|(term, (centre, step))| (self.total_of(term) - n * centre) / n / step).collect()
+    }
+
     pub(crate) fn write(&self, out: &mut Writer) {
         self.gram.write(out);
     }
 
     pub(crate) fn read(input: &mut Reader<'_>, design: &Design, with_targets: bool, groups: usize) -> Result<Self> {
-        let Self { shape, .. } = Self::empty(design, with_targets, groups)?;
+        let shape = Shape::of(design, with_targets, groups)?;
         Ok(Self { gram: Gram::read(input, shape.gram().0, shape.gram().1)?, shape })
     }
 
@@ -248,6 +258,29 @@ impl Moments {
 impl Scatter {
     pub(crate) fn at(&self, i: usize, j: usize) -> f64 {
         self.values[i.min(j) * self.p + i.max(j)]
+    }
+
+    /// The roots of the diagonal.
+    pub(crate) fn roots(&self) -> Vec<f64> {
+        (0..self.p).map(|i| self.at(i, i).max(0.0).sqrt()).collect()
+    }
+
+    /// The factor of the correlations, drawn by `shrinkage` towards equal variances: `spreads` are the deviations, and `sizes` what
+    /// they become. On failure the column that is to blame; with shrinkage there is none.
+    pub(crate) fn shrunk(&self, shrinkage: f64, roots: &[f64], spreads: &[f64], sizes: &[f64]) -> Result<Cholesky, usize> {
+        let p = self.p;
+        let mut matrix = vec![0.0; p * p];
+        for i in 0..p {
+            matrix[i * p + i] = if sizes[i] > 0.0 { 1.0 } else { 0.0 };
+            for j in i + 1..p {
+                if roots[i] > 0.0 && roots[j] > 0.0 && sizes[i] > 0.0 && sizes[j] > 0.0 {
+                    let correlation = self.at(i, j) / roots[i] / roots[j];
+                    matrix[i * p + j] = (1.0 - shrinkage) * correlation * (spreads[i] / sizes[i]) * (spreads[j] / sizes[j]);
+                }
+            }
+        }
+        let (floor, dependent) = if shrinkage == 0.0 { (COLLINEAR, Dependent::Refuse) } else { (UNKNOWN, Dependent::Raise) };
+        Cholesky::new(matrix, p, floor, dependent)
     }
 }
 
@@ -266,13 +299,15 @@ fn scatter(terms: &[Term], entry: impl Fn(usize, usize) -> (i128, f64)) -> Scatt
     let mut values = vec![0.0; p * p];
     for (i, a) in terms.iter().enumerate() {
         for (b, value) in terms[i..].iter().zip(&mut values[i * p + i..(i + 1) * p]) {
-            *value = match (a.missing, b.missing) {
-                (None, None) => difference(entry(a.at, b.at)),
-                _ => imputed(a, b, &entry),
-            };
+            *value = joint(a, b, &entry);
         }
     }
     Scatter { p, values }
+}
+
+/// The entry between two columns.
+fn joint(a: &Term, b: &Term, entry: &impl Fn(usize, usize) -> (i128, f64)) -> f64 {
+    if a.missing.is_none() && b.missing.is_none() { difference(entry(a.at, b.at)) } else { imputed(a, b, entry) }
 }
 
 fn difference((whole, rest): (i128, f64)) -> f64 {

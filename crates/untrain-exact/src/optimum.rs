@@ -10,7 +10,7 @@ use crate::encode::{Bound, Design, Encoder};
 
 /// One problem or several over the same rows: one-vs-rest has one a class.
 #[derive(Debug, Clone)]
-pub struct Optimum {
+pub(crate) struct Optimum {
     rows: Option<Rows>,
     solvers: Vec<Solver>,
     /// A grid for each output of each solver.
@@ -62,7 +62,7 @@ impl Optimum {
         }
         let rows = Rows::new(design);
         let penalty = rows.penalty(design, *alpha)?;
-        let mut names: Vec<String> = (0..design.layout().n_columns).map(|column| design.layout().column_name(column)).collect();
+        let mut names = design.layout().column_names();
         names.push(String::new());
         let unit = step(*grid);
         let mut outputs = outputs.iter().zip(intercepts).enumerate();
@@ -118,7 +118,7 @@ impl Optimum {
     }
 
     /// What it took to find it, since it was made.
-    pub fn work(&self) -> Work {
+    pub(crate) fn work(&self) -> Work {
         self.solvers.iter().fold(self.work, |sum, solver| sum + solver.work)
     }
 
@@ -206,7 +206,7 @@ impl Linear {
     /// The outputs with their weights by name, as JSON.
     pub(crate) fn json(&self, kind: &str, names: &[String]) -> String {
         let (layout, unit) = (self.encoder.layout(), step(self.grid));
-        let columns: Vec<String> = (0..layout.n_columns).map(|column| layout.column_name(column)).collect();
+        let columns = layout.column_names();
         let output = |(i, weights): (usize, &Vec<i64>)| Output {
             name: names.get(i).map_or("", String::as_str),
             intercept: weights.last().map_or(0.0, |w| *w as f64 * unit),

@@ -127,11 +127,11 @@ fn components(moments: &Moments, design: &Design, limit: usize) -> (Vec<f64>, Ve
     }
     let (terms, places) = (moments.terms(design), design.places());
     let total = moments.total(&terms);
-    let roots: Vec<f64> = (0..p).map(|i| total.at(i, i).max(0.0).sqrt()).collect();
+    let roots = total.roots();
     let freedom = (n * (n - 1.0).max(1.0)).sqrt();
     let deviations: Vec<f64> = roots.iter().zip(&places).map(|(root, (_, step))| root / freedom / step).collect();
     let unit = deviations.iter().fold(0.0_f64, |most, deviation| most.max(*deviation));
-    let means = terms.iter().zip(&places).map(|(term, (centre, step))| (moments.total_of(term) - n * centre) / n / step).collect();
+    let means = moments.means(&terms, &places);
     if unit == 0.0 {
         return (means, Vec::new());
     }

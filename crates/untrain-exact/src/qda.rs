@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use untrain_core::{Error, Reader, Result, Writer};
 
 use crate::Hyperparameters;
-use crate::cholesky::{COLLINEAR, Cholesky, Dependent, UNKNOWN};
 use crate::encode::{Design, Preprocessing, Targets, Wanted};
 use crate::encoded::{Method, encoded_learner, unfit};
 use crate::hyperparameters::refuse;
@@ -151,31 +150,19 @@ fn by_class(design: &Design, rows: &[u32]) -> Vec<Vec<u32>> {
 ///
 /// Columns are in units of their deviation, or of 1 if that is more, so that nothing overflows.
 fn normal(reg_param: f64, moments: &Moments, terms: &[Term], places: &[(f64, f64)], n_all: f64) -> Result<Normal, usize> {
-    let (p, n) = (terms.len(), moments.n() as f64);
+    let n = moments.n() as f64;
     let total = moments.total(terms);
-    let roots: Vec<f64> = (0..p).map(|i| total.at(i, i).max(0.0).sqrt()).collect();
+    let roots = total.roots();
     let deviations: Vec<f64> = roots.iter().zip(places).map(|(root, (_, step))| root / n / step).collect();
     let units: Vec<f64> = deviations.iter().map(|deviation| deviation.max(1.0)).collect();
     let shares: Vec<f64> = deviations.iter().zip(&units).map(|(deviation, unit)| deviation / unit).collect();
     let sizes: Vec<f64> =
         shares.iter().zip(&units).map(|(share, unit)| ((1.0 - reg_param) * share * share + reg_param / unit / unit).sqrt()).collect();
-    let mut matrix = vec![0.0; p * p];
-    for i in 0..p {
-        matrix[i * p + i] = if sizes[i] > 0.0 { 1.0 } else { 0.0 };
-        for j in i + 1..p {
-            if roots[i] > 0.0 && roots[j] > 0.0 && sizes[i] > 0.0 && sizes[j] > 0.0 {
-                let correlation = total.at(i, j) / roots[i] / roots[j];
-                matrix[i * p + j] = (1.0 - reg_param) * correlation * (shares[i] / sizes[i]) * (shares[j] / sizes[j]);
-            }
-        }
-    }
-    let (floor, dependent) = if reg_param == 0.0 { (COLLINEAR, Dependent::Refuse) } else { (UNKNOWN, Dependent::Raise) };
-    let factor = Cholesky::new(matrix, p, floor, dependent)?;
+    let factor = total.shrunk(reg_param, &roots, &shares, &sizes)?;
     let mut log = libm::log(n / n_all);
     let spreads: Vec<f64> = units.iter().zip(&sizes).map(|(unit, size)| (unit * size).max(f64::MIN_POSITIVE)).collect();
     factor.diagonal().zip(&spreads).for_each(|(pivot, spread)| log -= libm::log(pivot) + libm::log(*spread));
-    let means = terms.iter().zip(places).map(|(term, (centre, step))| (moments.total_of(term) - n * centre) / n / step).collect();
-    Ok(Normal { log, means, spreads, factor: factor.into_triangle() })
+    Ok(Normal { log, means: moments.means(terms, places), spreads, factor: factor.into_triangle() })
 }
 
 fn singular(design: &Design, class: usize, column: usize) -> Error {

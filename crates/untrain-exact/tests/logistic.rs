@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use proptest::prelude::*;
 use untrain_core::{
-    Artefact, Column, Dataset, Error, Forget, Kind, Learner, Model, Predictions, Role, Schema, Seed, Task, Values, conformance,
+    Artefact, Column, Dataset, Error, Forget, Kind, Learner, Model, Predictions, Role, Schema, Seed, Task, Values, conformance, mix, unit,
 };
 use untrain_exact::{Logistic, LogisticArtefact, LogisticModel, LogisticParams, Preprocessing};
 
@@ -119,4 +119,41 @@ fn artefacts_that_are_damaged_are_refused() {
     for end in 0..bytes.len() {
         assert!(LogisticArtefact::read(&bytes[..end]).is_err());
     }
+}
+
+/// Two numbers and a class that depends on them, of `n` records.
+fn noisy(n: u64) -> Dataset {
+    let draw = |i: u64, purpose: u64| unit(mix(mix(1, i), purpose));
+    let column = |name: &str, kind, role| Column { name: name.into(), kind, role, declared: true };
+    let columns = vec![
+        column("a", Kind::Numeric, Role::Feature),
+        column("b", Kind::Numeric, Role::Feature),
+        column("y", Kind::Categorical, Role::Target),
+    ];
+    let numbers = |purpose| Arc::new((0..n).map(|i| Some(draw(i, purpose))).collect::<Float64Array>()) as ArrayRef;
+    let class = |i| Some(if draw(i, 1) - draw(i, 2) + draw(i, 3) > 0.5 { "yes" } else { "no" });
+    let y = Arc::new((0..n).map(class).collect::<StringArray>());
+    let ids: StringArray = (0..n).map(|i| Some(format!("r{i:05}"))).collect();
+    Dataset::new(Schema { id: None, columns, holdout: None }, &ids, vec![numbers(1), numbers(2), y]).expect("the columns fit")
+}
+
+#[test]
+fn what_is_answered_without_a_pass_is_what_a_retrain_gives() {
+    let mut rest = noisy(3000);
+    let learner = Logistic { params: LogisticParams { grid: 6, ..LogisticParams::default() }, seed: Seed(1) };
+    let mut model = learner.fit(&rest).unwrap();
+    let (before, mut answered) = (model.work(), 0);
+    for i in 0..40 {
+        let id = vec![format!("r{:05}", i * 71)];
+        rest = rest.without(&id).unwrap();
+        let passes = model.work().passes;
+        learner.forget(&mut model, &id, &rest).unwrap();
+        if model.work().passes == passes {
+            answered += 1;
+            assert_eq!(model.digest(), learner.fit(&rest).unwrap().digest(), "after {}", id[0]);
+        }
+    }
+    assert!(answered > 0, "no request was answered without a pass");
+    assert_eq!(model.work().without_pass - before.without_pass, answered);
+    assert_eq!(model.state_digest(), learner.fit(&rest).unwrap().state_digest());
 }

@@ -21,16 +21,8 @@ pub(super) struct Evidence<'a> {
     pub(super) inverse: &'a Inverse,
 }
 
-/// What a look at the evidence gave.
-pub(super) enum Found {
-    /// The optimum is enclosed.
-    Enclosed(Enclosure),
-    /// The Hessian may change too much within any ball that could hold the optimum.
-    TooFar,
-}
-
 impl Evidence<'_> {
-    /// Encloses the optimum, given how the Hessian may change: `eta(r)` is such that at every v' with ‖v' − v‖_K ≤ r
+    /// Encloses the optimum, or not if the Hessian may change too much within any ball that could hold it, given how the Hessian may change: `eta(r)` is such that at every v' with ‖v' − v‖_K ≤ r
     /// the Hessian H' of F satisfies `(1 − η)·K ≤ H' ≤ (1 + η)·K`.
     ///
     /// **Existence.** Let G ≥ ‖∇F(v)‖_M. If some r has (1 − η)·r > G, then on the sphere ‖u‖_K = r the derivative of F at v + u in the
@@ -42,7 +34,7 @@ impl Evidence<'_> {
     /// is that ∇F is known only up to `errors`, whose image under M is at most |M|·errors, and the roundings of M·∇F.
     ///
     /// **Arithmetic.** Sums of terms that are not negative err relatively by far less than `SLACK` allows for.
-    pub(super) fn enclose(&self, eta: impl Fn(f64) -> f64) -> Found {
+    pub(super) fn enclose(&self, eta: impl Fn(f64) -> f64) -> Option<Enclosure> {
         let Self { gradient, errors, inverse } = self;
         let roots = inverse.roots();
         let step = inverse.times(gradient);
@@ -52,12 +44,10 @@ impl Evidence<'_> {
         let norm = self.norm(&step, reach);
         let unsure: f64 = errors.iter().zip(roots).map(|(e, root)| e * root).sum::<f64>() * SLACK;
         let total = (norm + unsure) * SLACK;
-        let Some(eta) = [1.001, 1.1, 1.5, 2.5, 4.0].into_iter().find_map(|factor| {
+        let eta = [1.001, 1.1, 1.5, 2.5, 4.0].into_iter().find_map(|factor| {
             let eta = eta(factor * total) * SLACK;
             (eta < 0.9 && (1.0 - eta) * factor > SLACK).then_some(eta)
-        }) else {
-            return Found::TooFar;
-        };
+        })?;
         let curved = eta / (1.0 - eta) * total;
         let p = roots.len();
         let spread = inverse.matrix().chunks_exact(p.max(1)).map(|row| {
@@ -67,7 +57,7 @@ impl Evidence<'_> {
             )
         });
         let errors = spread.zip(roots).map(|(spread, root)| (root * (curved + rounding) + spread) * SLACK).collect();
-        Found::Enclosed(Enclosure { step, errors })
+        Some(Enclosure { step, errors })
     }
 
     /// ‖gradient‖_M or more, from the step M·gradient.

@@ -12,6 +12,9 @@ pub(crate) struct Double {
 /// One operation errs relatively by under this; by at most 2^-102 as [@joldes2017] shows.
 pub(crate) const DOUBLE_UNIT: f64 = 1.0 / (1_u128 << 100) as f64;
 
+/// More than the relative error of a few double-double operations.
+pub(super) const OUTER: f64 = 1.0 / (1_u128 << 95) as f64;
+
 /// [`Double::exp`] errs relatively by under this.
 ///
 /// The argument is reduced to |r| ≤ ln 2/128 by a multiple of ln 2 held in three parts, which errs by under 2^-112·2^11; the

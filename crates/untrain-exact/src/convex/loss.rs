@@ -172,20 +172,27 @@ impl Loss {
         slope * delta + u * (inner + residual + 1.0)
     }
 
+    /// The probabilities of softmax of many rows, from which all its curvatures follow; nothing for other losses.
+    pub(super) fn shares(self, margins: &[f64]) -> Vec<f64> {
+        let Self::Softmax(k) = self else { return Vec::new() };
+        let mut shares = vec![0.0; margins.len()];
+        margins.chunks_exact(k).zip(shares.chunks_exact_mut(k)).for_each(|(m, p)| softmax(m, p));
+        shares
+    }
+
     /// The second derivative of the loss by outputs `a` and `b` (by the margin, for a loss of one output), of many rows.
-    pub(super) fn curvatures(self, margins: &[f64], y: &[f64], a: usize, b: usize, out: &mut Vec<f64>) {
-        let k = self.n_outputs();
+    /// `shares` are [`Loss::shares`] of the margins.
+    pub(super) fn curvatures(self, margins: &[f64], shares: &[f64], y: &[f64], (a, b): (usize, usize), out: &mut Vec<f64>) {
         out.clear();
-        let mut p = vec![0.0; k];
-        out.extend(margins.chunks_exact(k).zip(y).map(|(m, y)| match self {
-            Self::Softmax(_) => {
-                softmax(m, &mut p);
+        if let Self::Softmax(k) = self {
+            out.extend(shares.chunks_exact(k).map(|p| {
                 // 1 − p as the sum of the others is right to a few digits even where p is nearly 1.
                 let others = |a| p.iter().enumerate().filter(|(c, _)| *c != a).map(|(_, p)| p).sum::<f64>();
                 if a == b { p[a] * others(a) } else { -p[a] * p[b] }
-            }
-            _ => self.curvature(m[0], *y),
-        }));
+            }));
+        } else {
+            out.extend(margins.iter().zip(y).map(|(m, y)| self.curvature(*m, *y)));
+        }
     }
 
     /// The second derivative by the margin, for a loss of one output.

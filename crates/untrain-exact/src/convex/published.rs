@@ -2,7 +2,7 @@
 
 use untrain_core::{Seed, unit};
 
-use super::double::Double;
+use super::double::{Double, OUTER};
 
 const PURPOSE_OFFSET: u64 = 0x6f66_6673_6574_0000; // "offset"
 
@@ -41,9 +41,6 @@ pub(crate) fn decide(grid: &Published, weights: &[Double], errors: &[f64]) -> Op
     };
     weights.iter().zip(errors).zip(&grid.offsets).map(one).collect()
 }
-
-/// More than the relative error of three double-double operations.
-const OUTER: f64 = 1.0 / (1_u128 << 95) as f64;
 
 #[cfg(test)]
 mod tests {

@@ -10,10 +10,10 @@
 //!
 //! A change of the scales thus changes nothing of the rows, but only the penalty and the reading of v: O(d).
 
-use untrain_core::Result;
+use untrain_core::{Result, exponent};
 
-use super::double::Double;
-use crate::encode::{Design, Row, Source, has};
+use super::double::{Double, OUTER};
+use crate::encode::{Design, Row, has};
 use crate::encoded::unfit;
 
 /// The rows, in the order of the design.
@@ -61,12 +61,6 @@ impl Rows {
     pub(crate) fn new(design: &Design) -> Self {
         let layout = design.layout();
         let (n_dense, d) = (layout.n_dense, layout.n_columns + 1);
-        let mut indicators = vec![None; n_dense];
-        for input in &layout.inputs {
-            if let Source::Number { column, indicator } = input.source {
-                indicators[column as usize] = indicator;
-            }
-        }
         let anchors: Vec<f32> = design.scales().iter().map(|scale| scale.mean.round() as f32).collect();
         let mut rows = Self {
             n_dense,
@@ -76,7 +70,7 @@ impl Rows {
             powers: vec![1.0; n_dense],
             steps: design.scales().iter().map(|scale| scale.step).collect(),
             anchors,
-            indicators,
+            indicators: layout.indicators(),
             sums: vec![0.0; d],
             maxima: vec![0.0; d],
             radius: 0.0,
@@ -106,7 +100,6 @@ impl Rows {
             }
         }
         let n = design.len().max(1) as f64;
-        let exponent = |x: f64| ((x.to_bits() >> 52) & 0x7ff) as i32 - 1023;
         let power = |square: f64| 2.0_f32.powi(-exponent((square / n).sqrt()).clamp(0, 21));
         squares.into_iter().map(power).collect()
     }
@@ -310,6 +303,3 @@ impl Penalty {
         v
     }
 }
-
-/// More than the relative error of a few double-double operations.
-const OUTER: f64 = 1.0 / (1_u128 << 95) as f64;

@@ -2,7 +2,7 @@
 
 use untrain_core::{Error, Result};
 
-use super::certificate::{Enclosure, Evidence, Found};
+use super::certificate::{Enclosure, Evidence};
 use super::double::{DOUBLE_UNIT, Double};
 use super::exp::{EXP_ERROR, exp};
 use super::gram::gram;
@@ -256,7 +256,7 @@ impl Solver {
 
     /// Goes down along the step, halving it until the gradient is smaller or the objective certainly is; tells whether it went.
     fn descend(&mut self, rows: &Rows, design: &Design, penalty: &Penalty, arithmetic: Arithmetic, standing: &Standing) -> bool {
-        let (start, found) = (self.v.clone(), self.at.clone());
+        let (start, found) = (self.v.clone(), self.at.take());
         let mut part = 1.0;
         for _ in 0..MOST_HALVINGS {
             self.go(rows, design, arithmetic, &start, &standing.step, part);
@@ -307,7 +307,7 @@ impl Solver {
         }
         let reference = self.reference.as_ref()?;
         let evidence = Evidence { gradient: &standing.gradient, errors: &standing.errors, inverse: &reference.inverse };
-        let found = if self.loss.is_smooth() {
+        if self.loss.is_smooth() {
             let margins = self.at.as_ref()?.margin_error + reference.margin_error;
             let fixed = reference.drift + 2.0 * margins;
             evidence.enclose(|r| {
@@ -316,10 +316,6 @@ impl Solver {
             })
         } else {
             evidence.enclose(|r| rho + self.kinks(rows, design, reach * r).unwrap_or(f64::INFINITY))
-        };
-        match found {
-            Found::Enclosed(enclosure) => Some(enclosure),
-            Found::TooFar => None,
         }
     }
 
@@ -365,13 +361,13 @@ impl Solver {
         let (k, d) = (self.loss.n_outputs(), self.d);
         let p = k * d;
         let mut hessian = vec![0.0; p * p];
-        let mut weights = Vec::new();
+        let (mut weights, shares) = (Vec::new(), self.loss.shares(&at.margins));
         for a in 0..k {
             for b in a..k {
                 if majorant && k == 1 {
                     weights = at.margins.iter().zip(&rows.y).map(|(m, y)| self.loss.majorant(*m, *y)).collect();
                 } else {
-                    self.loss.curvatures(&at.margins, &rows.y, a, b, &mut weights);
+                    self.loss.curvatures(&at.margins, &shares, &rows.y, (a, b), &mut weights);
                 }
                 let block = gram(rows, design, &weights);
                 for (j, row) in block.chunks_exact(d).enumerate() {

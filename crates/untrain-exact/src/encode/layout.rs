@@ -157,6 +157,11 @@ impl Layout {
         String::new()
     }
 
+    /// What all columns are called.
+    pub(crate) fn column_names(&self) -> Vec<String> {
+        (0..self.n_columns).map(|column| self.column_name(column)).collect()
+    }
+
     /// The place among the inputs of the feature that each column belongs to.
     pub(crate) fn owners(&self) -> Vec<u32> {
         let mut owners = vec![0; self.n_columns];

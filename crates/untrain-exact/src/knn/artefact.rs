@@ -207,7 +207,7 @@ impl Artefact for KnnArtefact {
 
     fn json(&self) -> String {
         let layout = self.encoder.layout();
-        let columns: Vec<String> = (0..layout.n_columns).map(|column| layout.column_name(column)).collect();
+        let columns = layout.column_names();
         let record = |i: usize| {
             let row = self.row(i);
             let number = |(q, scale): (&f32, &crate::encode::Scale)| libm::scalbn(f64::from(*q), -scale.shift);

@@ -117,7 +117,7 @@ impl Artefact for PcaArtefact {
 
     fn json(&self) -> String {
         let Self { records, encoder, whiten, means, components } = self;
-        let features = (0..encoder.layout().n_columns).map(|column| encoder.layout().column_name(column)).collect();
+        let features = encoder.layout().column_names();
         serde_json::to_string(&Json { records: *records, whiten: *whiten, features, means, components }).unwrap_or_default()
     }
 

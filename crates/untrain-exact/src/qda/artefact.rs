@@ -136,7 +136,7 @@ impl Artefact for QdaArtefact {
 
     fn json(&self) -> String {
         let layout = self.encoder.layout();
-        let features = (0..layout.n_columns).map(|column| layout.column_name(column)).collect();
+        let features = layout.column_names();
         let classes = self.encoder.classes().iter().zip(&self.normals).map(|(class, normal)| Class { class, normal }).collect();
         serde_json::to_string(&Json { records: self.records, features, classes }).unwrap_or_default()
     }

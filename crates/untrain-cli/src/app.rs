@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use serde::Serialize;
-use untrain::{Access, Engine};
+use untrain::{Access, Engine, OpenOptions};
 
 use crate::commands::Verb;
 use crate::failure::{self, Usage};
@@ -34,6 +34,9 @@ pub(crate) struct Cli {
     /// How long to wait for others who use the store
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, global = true, help_heading = EVERYWHERE)]
     wait: Duration,
+    /// A file whose first line opens the private keys of the store, and encrypts those of a new one
+    #[arg(long, env = "UNTRAIN_PASSPHRASE_FILE", hide_env_values = true, value_name = "FILE", global = true, help_heading = EVERYWHERE)]
+    passphrase_file: Option<PathBuf>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -59,6 +62,7 @@ pub(crate) struct App {
     /// Where the result goes.
     pub(crate) screen: Screen,
     wait: Duration,
+    passphrase_file: Option<PathBuf>,
 }
 
 /// Runs the program on the arguments of the process.
@@ -71,8 +75,8 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { failure::USAGE } else { 0 });
         }
     };
-    let Cli { store, json, quiet, threads, wait, verb } = cli;
-    let app = App { store, json, words: Words::new(quiet), screen: Screen, wait };
+    let Cli { store, json, quiet, threads, wait, passphrase_file, verb } = cli;
+    let app = App { store, json, words: Words::new(quiet), screen: Screen, wait, passphrase_file };
     match threads.map_or(Ok(()), limit_threads).and_then(|()| verb.run(&app)) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
@@ -96,6 +100,17 @@ impl App {
         if self.json { self.screen.write(&json(report)?) } else { self.screen.write(&human(report)) }
     }
 
+    /// What private keys are encrypted with, if there is a file that says it.
+    pub(crate) fn passphrase(&self) -> anyhow::Result<Option<String>> {
+        let Some(path) = &self.passphrase_file else { return Ok(None) };
+        let text = std::fs::read_to_string(path).map_err(|error| Usage::new(format!("cannot read {}: {error}", path.display())))?;
+        let line = text.lines().next().unwrap_or_default();
+        if line.is_empty() {
+            return Err(Usage::new(format!("the first line of {} is empty", path.display())).into());
+        }
+        Ok(Some(line.to_owned()))
+    }
+
     fn open(&self, access: Access) -> anyhow::Result<Engine> {
         let mut told = || {
             self.words.say(&format!(
@@ -104,7 +119,9 @@ impl App {
                 self.wait.as_secs_f64()
             ));
         };
-        Ok(Engine::open(&self.store, access, self.wait, &mut told)?)
+        let passphrase = self.passphrase()?;
+        let options = OpenOptions { wait: self.wait, passphrase: passphrase.as_deref() };
+        Ok(Engine::open(&self.store, access, options, &mut told)?)
     }
 }
 

@@ -6,11 +6,16 @@ mod demo;
 mod evaluate;
 mod export;
 mod forget;
+mod hold;
 mod import;
+mod keys;
 mod learn;
 mod list;
+mod log;
 mod plan;
 mod predict;
+mod release;
+mod requests;
 mod show;
 mod train;
 mod verify;
@@ -44,6 +49,11 @@ verbs! {
     Predict in predict,
     Evaluate in evaluate,
     Forget in forget,
+    Requests in requests,
+    Hold in hold,
+    Release in release,
+    Log in log,
+    Keys in keys,
     Learn in learn,
     Verify in verify,
     Show in show,

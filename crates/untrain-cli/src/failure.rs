@@ -98,6 +98,9 @@ fn by_flag(error: &untrain::Error) -> Option<String> {
             }
             _ => return None,
         },
+        untrain::Error::Returning { .. } => {
+            "--skip-forgotten leaves them out; --accept-forgotten takes them in, as after a new consent".to_owned()
+        }
         _ => return None,
     })
 }

@@ -19,9 +19,12 @@ use crate::{Error, Hash, Result};
 /// What the HMAC's input starts with, so that it is no other protocol's.
 const DOMAIN: &[u8] = b"untrain-commitment-v1\n";
 
+/// How many bytes a salt has.
+pub const SALT_BYTES: usize = 32;
+
 /// The secret of one record's commitment; wiped from memory when it is dropped.
 #[derive(Clone)]
-pub struct Salt(Zeroizing<[u8; 32]>);
+pub struct Salt(Zeroizing<[u8; SALT_BYTES]>);
 
 impl Salt {
     /// Draws a new salt from the system's randomness.
@@ -30,18 +33,29 @@ impl Salt {
     ///
     /// [`Error::Randomness`].
     pub fn generate() -> Result<Self> {
-        let mut salt = Zeroizing::new([0; 32]);
+        let mut salt = Zeroizing::new([0; SALT_BYTES]);
         getrandom::fill(salt.as_mut()).map_err(|error| Error::Randomness { reason: error.to_string() })?;
         Ok(Self(salt))
     }
 
+    /// Draws the bytes of `n` salts at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Randomness`].
+    pub fn generate_many(n: usize) -> Result<Vec<[u8; SALT_BYTES]>> {
+        let mut salts = vec![[0; SALT_BYTES]; n];
+        getrandom::fill(salts.as_flattened_mut()).map_err(|error| Error::Randomness { reason: error.to_string() })?;
+        Ok(salts)
+    }
+
     /// The salt with these bytes, as [`as_bytes`](Self::as_bytes) gave them.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub fn from_bytes(bytes: [u8; SALT_BYTES]) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
     /// The bytes, for the erasable store and for the receipt of the person concerned.
-    pub fn as_bytes(&self) -> &[u8; 32] {
+    pub fn as_bytes(&self) -> &[u8; SALT_BYTES] {
         &self.0
     }
 }

@@ -232,17 +232,7 @@ impl SecretKey {
             None => Zeroizing::new(text.as_bytes().to_vec()),
             Some(passphrase) => Zeroizing::new(passphrase::encrypt(text.as_bytes(), passphrase)?),
         };
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(Error::io("create", path))?;
-        if let Err(error) = file.write_all(&bytes).and_then(|()| file.sync_all()) {
-            // Half a key is worth nothing; that it cannot be removed is no news.
-            let _ = fs::remove_file(path);
-            return Err(Error::io("write", path)(error));
-        }
-        sync_dir(parent(path))
+        write_private(path, &bytes)
     }
 
     /// Reads the key from its file.
@@ -293,6 +283,46 @@ impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the private key of {}", self.verifier.label())
     }
+}
+
+/// Writes a new file that only its owner can read: all of it, durably, or nothing.
+///
+/// # Errors
+///
+/// [`Error::Io`] if there is a file at the path already, so that no key is lost, or if it cannot be written.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = parent(path).join(format!(".{name}.tmp"));
+    // What a process that was killed left there is no key yet.
+    let _ = fs::remove_file(&temporary);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&temporary).map_err(Error::io("create", &temporary))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io("write", &temporary));
+    // Unlike a renaming, a link does not take the place of a file.
+    let linked = written.and_then(|()| fs::hard_link(&temporary, path).map_err(Error::io("create", path)));
+    let removed = fs::remove_file(&temporary).map_err(Error::io("remove", &temporary));
+    linked.and(removed)?;
+    sync_dir(parent(path))
+}
+
+/// Overwrites a file with zeros and removes it, durably. What a disk or a file system keeps of old blocks is out of its reach.
+///
+/// # Errors
+///
+/// [`Error::Io`]; an absent file is none.
+pub fn destroy(path: &Path) -> Result<()> {
+    let mut file = match OpenOptions::new().write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io("write", path)(error)),
+    };
+    let bytes = file.metadata().map_err(Error::io("write", path))?.len();
+    file.write_all(&vec![0; bytes as usize]).and_then(|()| file.sync_all()).map_err(Error::io("write", path))?;
+    fs::remove_file(path).map_err(Error::io("remove", path))?;
+    sync_dir(parent(path))
 }
 
 /// The name, the role and the 32 bytes in `<name>+<id>+<base64 of type and bytes>`; the id is for the caller to check.

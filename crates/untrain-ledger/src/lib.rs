@@ -92,4 +92,7 @@ pub use lock::Access;
 pub use name::Name;
 pub use refusal::Refusal;
 #[cfg(feature = "store")]
-pub use store::{Change, Committed, DatasetRow, Event, ModelRow, NewRequest, Operation, Part, Publication, RequestRow, Store, Version};
+pub use store::{
+    BucketRow, Change, Committed, Committing, DatasetRow, Event, ModelRow, NewStatement, OfRequest, Operation, Part, Place, Publication,
+    Request, RequestRow, State, StatementRow, Store, Version,
+};

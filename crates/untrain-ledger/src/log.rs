@@ -196,6 +196,19 @@ impl Log {
         Ok(())
     }
 
+    /// Has another key of the same name sign from now on; the checkpoint has its signature already, among the added ones.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OpenedForReading`]; [`Refusal::Untrusted`] if it has not; [`Refusal::WrongLog`] for a key of another name.
+    pub fn take_key(&mut self, key: &VerifierKey) -> Result<()> {
+        self.require_write()?;
+        key.require(Role::Log)?;
+        read_checkpoint(&self.dir.join(CHECKPOINT), key)?;
+        self.key = key.clone();
+        Ok(())
+    }
+
     /// The entry at an index.
     ///
     /// # Errors

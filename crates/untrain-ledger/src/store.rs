@@ -1,8 +1,10 @@
 //! The store: one directory that keeps datasets, models and requests.
 
 mod blobs;
+mod requests;
 mod rows;
 mod schema;
+mod statements;
 mod tables;
 
 use std::fs;
@@ -14,11 +16,14 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use untrain_core::{Digest, nearest};
 
 use self::blobs::Blobs;
-pub use self::rows::{Change, Committed, DatasetRow, Event, ModelRow, NewRequest, Operation, Part, Publication, RequestRow, Version};
+pub use self::rows::{
+    BucketRow, Change, Committed, Committing, DatasetRow, Event, ModelRow, NewStatement, OfRequest, Operation, Part, Place, Publication,
+    Request, RequestRow, State, StatementRow, Version,
+};
 use self::tables::Table;
 use crate::files;
 use crate::lock::{Access, Lock};
-use crate::{Error, Name, Result};
+use crate::{Error, Hash, Name, Result};
 
 const DATABASE: &str = "untrain.db";
 const BLOBS: &str = "blobs";
@@ -50,6 +55,7 @@ const BEGUN: [&str; 2] = ["lock", BLOBS];
 ///     schema: "{}".to_owned(),
 ///     records: 2,
 ///     parts: vec![Part { index: 0, digest, records: 2 }],
+///     commitment: None,
 ///     created_ms: 1_700_000_000_000,
 /// };
 /// let committed = store.commit(&Change { datasets: vec![dataset.clone()], ..Change::default() })?;
@@ -202,7 +208,7 @@ impl Store {
     ///
     /// [`Error::Database`].
     pub fn requests(&self) -> Result<Vec<RequestRow>> {
-        tables::requests(&self.connection).map_err(Error::database(&self.database))
+        requests::all(&self.connection).map_err(Error::database(&self.database))
     }
 
     /// The request with this number.
@@ -211,8 +217,17 @@ impl Store {
     ///
     /// [`Error::UnknownRequest`]; [`Error::Database`].
     pub fn request(&self, number: u64) -> Result<RequestRow> {
-        let row = tables::request_numbered(&self.connection, number).map_err(Error::database(&self.database))?;
+        let row = requests::numbered(&self.connection, number).map_err(Error::database(&self.database))?;
         row.ok_or(Error::UnknownRequest { number })
+    }
+
+    /// The request with this random id, or that its requester calls so, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn request_called(&self, name: &str) -> Result<Option<RequestRow>> {
+        requests::called(&self.connection, name).map_err(Error::database(&self.database))
     }
 
     /// The number that the next request gets, if this store commits it.
@@ -221,7 +236,88 @@ impl Store {
     ///
     /// [`Error::Database`].
     pub fn next_request(&self) -> Result<u64> {
-        tables::next_request(&self.connection).map_err(Error::database(&self.database))
+        requests::next(&self.connection).map_err(Error::database(&self.database))
+    }
+
+    /// The ids of the records of a request that is not carried out yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn scope(&self, request: u64) -> Result<Vec<String>> {
+        requests::scope(&self.connection, request).map_err(Error::database(&self.database))
+    }
+
+    /// The blob with what the receipt of a request shows, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn evidence(&self, request: u64) -> Result<Option<Digest>> {
+        requests::evidence(&self.connection, request).map_err(Error::database(&self.database))
+    }
+
+    /// The blobs that a legal hold keeps of a request.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn held(&self, request: u64) -> Result<Vec<Digest>> {
+        requests::held(&self.connection, request).map_err(Error::database(&self.database))
+    }
+
+    /// The request that forgot what has this keyed hash, if one did.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn forgotten_by(&self, dataset: &str, tag: &Hash) -> Result<Option<u64>> {
+        requests::forgotten(&self.connection, dataset, tag).map_err(Error::database(&self.database))
+    }
+
+    /// The keyed hashes of all that was forgotten from a dataset.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn forgotten(&self, dataset: &str) -> Result<Vec<Hash>> {
+        requests::tags(&self.connection, dataset).map_err(Error::database(&self.database))
+    }
+
+    /// The statements that wait for the log, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn waiting(&self) -> Result<Vec<StatementRow>> {
+        statements::waiting(&self.connection).map_err(Error::database(&self.database))
+    }
+
+    /// How many entries the log has that the database knows of.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn logged(&self) -> Result<u64> {
+        statements::logged(&self.connection).map_err(Error::database(&self.database))
+    }
+
+    /// The statements about a request, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn statements_of_request(&self, request: u64) -> Result<Vec<StatementRow>> {
+        statements::of_request(&self.connection, request).map_err(Error::database(&self.database))
+    }
+
+    /// The statements about a version of a model, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn statements_of_model(&self, model: &str, version: u64) -> Result<Vec<StatementRow>> {
+        statements::of_model(&self.connection, model, version).map_err(Error::database(&self.database))
     }
 
     /// Makes the whole change, durably, or nothing of it; then erases what no row refers to any longer: blobs, and the old
@@ -257,29 +353,29 @@ impl Store {
     }
 
     fn apply(&mut self, change: &Change) -> Result<Option<u64>> {
-        let Change { replace, drop_models, drop_datasets, datasets, request, models } = change;
         let file = &self.database;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Error::database(file))?;
-        for name in drop_models {
+        for name in &change.drop_models {
             require(&transaction, file, Table::Model, name)?;
             tables::drop_row(&transaction, Table::Model, name).map_err(Error::database(file))?;
         }
-        for name in drop_datasets {
+        for name in &change.drop_datasets {
             require(&transaction, file, Table::Dataset, name)?;
             require_unused(&transaction, file, name)?;
             tables::drop_row(&transaction, Table::Dataset, name).map_err(Error::database(file))?;
         }
-        for row in datasets {
-            require_next(&transaction, file, Table::Dataset, &row.name, row.version, *replace)?;
+        for row in &change.datasets {
+            require_next(&transaction, file, Table::Dataset, &row.name, row.version, change.replace)?;
             tables::store_dataset(&transaction, row).map_err(Error::database(file))?;
         }
-        let stored = request.as_ref().map(|row| tables::store_request(&transaction, row));
+        let stored = change.request.as_ref().map(|row| requests::store(&transaction, row, &change.scope));
         let number = stored.transpose().map_err(Error::database(file))?;
-        for row in models {
+        for row in &change.models {
             require(&transaction, file, Table::Dataset, &row.model.dataset)?;
-            require_next(&transaction, file, Table::Model, &row.model.name, row.model.version, *replace)?;
-            tables::store_model(&transaction, row, number).map_err(Error::database(file))?;
+            require_next(&transaction, file, Table::Model, &row.model.name, row.model.version, change.replace)?;
+            tables::store_model(&transaction, row, number.or(change.answers)).map_err(Error::database(file))?;
         }
+        apply_trail(&transaction, change, number).map_err(Error::database(file))?;
         transaction.commit().map_err(Error::database(file))?;
         Ok(number)
     }
@@ -321,6 +417,22 @@ fn is_vacant(dir: &Path) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// What a change does to requests and statements.
+fn apply_trail(transaction: &Transaction<'_>, change: &Change, new: Option<u64>) -> rusqlite::Result<()> {
+    change.requests.iter().try_for_each(|row| requests::revise(transaction, row))?;
+    change.statements.iter().try_for_each(|row| statements::store(transaction, row, new))?;
+    change.logged.iter().try_for_each(|(number, place)| statements::log(transaction, *number, *place))?;
+    if let Some(number) = new.or(change.answers) {
+        change.forgotten.iter().try_for_each(|(dataset, tag)| requests::forget(transaction, dataset, tag, number))?;
+    }
+    change.welcome.iter().try_for_each(|(dataset, tag)| requests::welcome(transaction, dataset, tag))?;
+    change.releases.iter().try_for_each(|number| requests::release(transaction, *number))?;
+    let mut evidence = change.evidence.iter().filter_map(|(request, digest)| Some((statements::of(*request, new)?, digest)));
+    evidence.try_for_each(|(number, digest)| requests::show(transaction, number, digest))?;
+    let mut holds = change.holds.iter().filter_map(|(request, digest)| Some((statements::of(*request, new)?, digest)));
+    holds.try_for_each(|(number, digest)| requests::hold(transaction, number, digest))
 }
 
 fn unknown(connection: &Connection, file: &Path, table: Table, name: &str) -> Error {
@@ -367,8 +479,15 @@ mod tests {
     fn a_database_that_cannot_grow_is_an_error_that_names_it_and_changes_nothing() {
         let place = tempfile::tempdir().unwrap();
         let mut store = Store::open(place.path(), Access::Write, Duration::ZERO, &mut || ()).unwrap();
-        let row =
-            |version, schema| DatasetRow { name: "adults".parse().unwrap(), version, schema, records: 0, parts: Vec::new(), created_ms: 0 };
+        let row = |version, schema| DatasetRow {
+            name: "adults".parse().unwrap(),
+            version,
+            schema,
+            records: 0,
+            parts: Vec::new(),
+            commitment: None,
+            created_ms: 0,
+        };
         let small = Change { datasets: vec![row(1, "{}".to_owned())], ..Change::default() };
         assert!(store.commit(&small).unwrap().unfinished.is_none());
         let pages: u32 = store.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();

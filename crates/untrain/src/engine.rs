@@ -4,27 +4,39 @@
 //! the store publishes the new versions and drops the old records, states and artefacts. A crash leaves the state before the
 //! request or the state after it.
 
+mod auditing;
+mod requests;
+mod stating;
+mod trust;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use untrain_core::{
-    AnyModel, Artefact, Choices, Column, Dataset, Digest, Error as CoreError, Forget as _, Guarantee, Kind, Learner as _, Model as _,
-    Predictions, Role,
+    AnyModel, Artefact, Choices, Column, Dataset, Forget as _, Guarantee, Kind, Learner as _, Model as _, Predictions, Role,
 };
-use untrain_ledger::{Access, Change, DatasetRow, Event, ModelRow, Name, NewRequest, Operation, Part, RequestRow, Store, Version};
+use untrain_ledger::statement::SeedOrigin;
+use untrain_ledger::{Access, Change, DatasetRow, Event, ModelRow, Name, Part, Store, Version};
 
+pub use self::requests::{ForgetOptions, ImportOptions, Returning};
+pub use self::trust::verifier_key;
+use crate::commitments::{self, Salts};
 use crate::import::{self, Roles};
 use crate::records::{Metadata, part_bits, part_of, read_parts, write_part};
-use crate::report::{
-    ColumnReport, DatasetLine, DatasetReport, Evaluation, Listing, ModelReport, PredictedTable, RequestReport, Verification, VersionReport,
-};
+use crate::report::{ColumnReport, DatasetLine, DatasetReport, Evaluation, Listing, ModelReport, PredictedTable, VersionReport};
+use crate::trail::Trail;
 use crate::{Error, Recipe, Result, Scores};
 
 /// A store, and what was read from it.
 #[derive(Debug)]
 pub struct Engine {
     store: Store,
+    /// Open for those who write.
+    trail: Option<Trail>,
+    /// Statements that went to the log since the last commit, and where they are in it.
+    logged: Vec<(u64, u64)>,
     /// Datasets and models as the store has them; a writer is alone, so they stay true.
     datasets: BTreeMap<String, Loaded>,
     models: BTreeMap<String, AnyModel>,
@@ -36,29 +48,44 @@ struct Loaded {
     row: DatasetRow,
     metadata: Metadata,
     data: Dataset,
+    /// The salts of the records' commitments, in the order of the records.
+    salts: Arc<Salts>,
 }
 
-/// How a request to forget is to be carried out.
-#[derive(Debug, Clone, Default)]
-pub struct ForgetOptions {
-    /// Pass over ids that no record has.
-    pub ignore_unknown: bool,
-    /// Tell what would happen, and change nothing.
-    pub dry_run: bool,
-    /// The models that the requester knows of; all of the dataset's, or none named.
-    pub models: Vec<String>,
+/// How a store is to be opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenOptions<'a> {
+    /// How long to wait for others who use the store.
+    pub wait: Duration,
+    /// What the private keys of a new store are encrypted with, and those of an old one opened with.
+    pub passphrase: Option<&'a str>,
+}
+
+/// How a model is to be trained.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TrainOptions {
+    /// Whether a model of the same name gives way.
+    pub replace: bool,
+    /// Whether the seed follows from what the log was when the model was registered, in place of the recipe's: then nobody can
+    /// have tried seeds.
+    pub seed_of_log: bool,
 }
 
 impl Engine {
-    /// Opens the store in `dir`; a writer makes it if it is not there. While another process holds it, waits up to `wait`,
-    /// calling `on_wait` once.
+    /// Opens the store in `dir`; a writer makes it if it is not there, with keys and a log, and finishes what a process that was
+    /// killed left unfinished. While another process holds it, waits, calling `on_wait` once.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`].
-    pub fn open(dir: &Path, access: Access, wait: Duration, on_wait: &mut dyn FnMut()) -> Result<Self> {
-        let store = Store::open(dir, access, wait, on_wait)?;
-        Ok(Self { store, datasets: BTreeMap::new(), models: BTreeMap::new() })
+    /// [`Error::Store`]; [`Error::TrailBehind`] and [`Error::TrailAhead`] if the log is not this store's.
+    pub fn open(dir: &Path, access: Access, options: OpenOptions<'_>, on_wait: &mut dyn FnMut()) -> Result<Self> {
+        let store = Store::open(dir, access, options.wait, on_wait)?;
+        let trail = (access == Access::Write).then(|| Trail::open(dir, options.passphrase, options.wait)).transpose()?;
+        let mut engine = Self { store, trail, logged: Vec::new(), datasets: BTreeMap::new(), models: BTreeMap::new() };
+        if engine.trail.is_some() {
+            engine.recover()?;
+        }
+        Ok(engine)
     }
 
     /// Stores `data` as a dataset; `reading` tells how its file was read. With `replace`, a dataset of that name and its models
@@ -66,17 +93,23 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the name is taken or invalid, or the store fails.
-    pub fn import(&mut self, name: &str, data: &Dataset, reading: &Roles, replace: bool) -> Result<DatasetReport> {
+    /// [`Error::Store`] if the name is taken or invalid, or the store fails; [`Error::Returning`] if records were forgotten from a
+    /// dataset of this name, unless `returning` says what is to become of them.
+    pub fn import(&mut self, name: &str, data: &Dataset, reading: &Roles, options: ImportOptions) -> Result<DatasetReport> {
         let started = Instant::now();
+        let ImportOptions { replace, returning } = options;
         let name: Name = name.parse().map_err(Error::Store)?;
+        let (data, welcome) = self.sift(name.as_str(), data, returning)?;
+        let data = &data;
         let old = self.store.datasets()?.into_iter().find(|row| row.name == name);
         let metadata = Metadata { schema: data.schema().clone(), reading: reading.clone(), part_bits: part_bits(data.len()) };
+        let salts = commitments::draw(data.len())?;
         let row = DatasetRow {
             version: old.as_ref().map_or(1, |row| row.version + 1),
             schema: to_json(name.as_str(), &metadata)?,
             records: data.len() as u64,
-            parts: self.put_parts(name.as_str(), data, metadata.part_bits, None)?,
+            parts: self.put_parts(name.as_str(), data, &salts, metadata.part_bits, None)?,
+            commitment: Some(commitments::store(&self.store, &commitments::all(name.as_str(), data, &salts))?),
             created_ms: now_ms(),
             name,
         };
@@ -84,9 +117,9 @@ impl Engine {
             Some(row) if replace => self.store.models_of(row.name.as_str())?.into_iter().map(|model| model.name).collect(),
             _ => Vec::new(),
         };
-        let change = Change { replace, drop_models: dropped.clone(), datasets: vec![row.clone()], ..Change::default() };
-        self.commit(&change)?;
-        let loaded = Loaded { row, metadata, data: data.clone() };
+        let change = Change { replace, drop_models: dropped.clone(), datasets: vec![row.clone()], welcome, ..Change::default() };
+        self.commit(change)?;
+        let loaded = Loaded { row, metadata, data: data.clone(), salts: Arc::new(salts) };
         let mut report = self.describe(&loaded)?;
         report.dropped = dropped.iter().map(ToString::to_string).collect();
         report.total_seconds = started.elapsed().as_secs_f64();
@@ -99,14 +132,19 @@ impl Engine {
     /// # Errors
     ///
     /// An unknown dataset, a name that is taken (unless `replace`) or invalid, a recipe that does not suit the records.
-    pub fn train(&mut self, dataset: &str, model: &str, recipe: &Recipe, replace: bool) -> Result<ModelReport> {
+    pub fn train(&mut self, dataset: &str, model: &str, recipe: &Recipe, options: TrainOptions) -> Result<ModelReport> {
         let started = Instant::now();
         let name: Name = model.parse().map_err(Error::Store)?;
-        let loaded = self.load(dataset)?;
+        let loaded = self.load_sealed(dataset)?;
         let training = loaded.data.training();
+        let (mut recipe, mut origin) = (recipe.clone(), SeedOrigin::Chosen);
+        if options.seed_of_log {
+            let (seed, from) = self.trail()?.seed(&name)?;
+            (recipe.seed, origin) = (seed.0, from);
+        }
         let recipe = recipe.resolve(&training)?;
         let old = self.store.models()?.into_iter().find(|row| row.name == name);
-        if old.is_some() && !replace {
+        if old.is_some() && !options.replace {
             return Err(Error::Store(untrain_ledger::Error::AlreadyExists { what: "model", name: model.to_owned() }));
         }
         let timer = Instant::now();
@@ -125,79 +163,13 @@ impl Engine {
             created_ms: now_ms(),
             name,
         };
+        let statements = self.trained(&loaded, &row, origin)?;
         let versions = vec![Version { model: row.clone(), event: Event::Train }];
-        self.commit(&Change { replace, models: versions, ..Change::default() })?;
+        self.commit(Change { replace: options.replace, models: versions, statements, ..Change::default() })?;
         self.models.insert(model.to_owned(), trained);
         let mut report = model_report(&row)?;
         report.total_seconds = started.elapsed().as_secs_f64();
         Ok(report)
-    }
-
-    /// Forgets records: they leave the dataset, every model trained on it, and the store.
-    ///
-    /// Repeated ids count once. If no id is left to forget, nothing happens and the report has no request number.
-    ///
-    /// # Errors
-    ///
-    /// [`CoreError::UnknownIds`] unless they are to be ignored; [`Error::ModelsLeft`] if `options` names some models of the
-    /// dataset and not others; [`Error::Store`].
-    pub fn forget(&mut self, dataset: &str, ids: &[String], options: &ForgetOptions) -> Result<RequestReport> {
-        let started = Instant::now();
-        let loaded = self.load(dataset)?;
-        self.check_models(dataset, &options.models)?;
-        let ids: BTreeSet<&String> = ids.iter().collect();
-        let (known, unknown): (Vec<String>, Vec<String>) = ids.into_iter().cloned().partition(|id| loaded.data.position(id).is_some());
-        if !unknown.is_empty() && !options.ignore_unknown {
-            return Err(CoreError::UnknownIds { ids: unknown }.into());
-        }
-        let step = Step { operation: Operation::Forget, retained: loaded.data.without(&known)?, ids: known, unknown };
-        self.carry_out(&loaded, &step, options.dry_run, started)
-    }
-
-    /// Learns the records of a file, which has the columns of the dataset.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Import`]; [`CoreError::AlreadyPresent`] naming ids that the dataset has; [`Error::Store`].
-    pub fn learn(&mut self, dataset: &str, file: &Path) -> Result<RequestReport> {
-        let started = Instant::now();
-        let loaded = self.load(dataset)?;
-        let joining = import::like(file, &loaded.metadata.schema, &loaded.metadata.reading)?;
-        let ids = joining.ids().iter().flatten().map(str::to_owned).collect();
-        let step = Step { operation: Operation::Learn, retained: loaded.data.union(&joining)?, ids, unknown: Vec::new() };
-        self.carry_out(&loaded, &step, false, started)
-    }
-
-    /// Retrains a model from the retained records and compares the bytes.
-    ///
-    /// # Errors
-    ///
-    /// An unknown model; [`Error::Store`] if stored bytes are damaged.
-    pub fn verify(&self, model: &str) -> Result<Verification> {
-        let row = self.store.model(model)?;
-        let recipe: Recipe = from_json(model, &row.recipe)?;
-        let training = self.read(row.dataset.as_str())?.data.training();
-        let timer = Instant::now();
-        let retrained = recipe.learner()?.fit(&training)?;
-        let retrain_seconds = timer.elapsed().as_secs_f64();
-        // The blobs are read too, so that damage to them does not pass.
-        let digest = Digest::of(&self.store.blob(&row.artefact)?);
-        let state_digest = Digest::of(&self.store.blob(&row.state)?);
-        let (retrained_digest, retrained_state_digest) = (retrained.digest(), retrained.state_digest());
-        let last = self.store.history(model)?.into_iter().max_by_key(|publication| publication.version);
-        let forget_seconds = last.filter(|publication| publication.event == Event::Forget).map(|_| row.seconds);
-        Ok(Verification {
-            model: model.to_owned(),
-            equal: digest == retrained_digest && state_digest == retrained_state_digest,
-            records: retrained.records(),
-            digest,
-            retrained_digest,
-            state_digest,
-            retrained_state_digest,
-            forget_seconds,
-            retrain_seconds,
-            speedup: forget_seconds.filter(|seconds| *seconds > 0.0).map(|seconds| retrain_seconds / seconds),
-        })
     }
 
     /// Predicts the rows of a file, in its order.
@@ -312,19 +284,6 @@ impl Engine {
         Ok(self.store.history(model)?.into_iter().map(report).collect())
     }
 
-    /// A request that was carried out: its report as it was given, without ids.
-    ///
-    /// # Errors
-    ///
-    /// An unknown request.
-    pub fn show_request(&self, number: u64) -> Result<serde_json::Value> {
-        let RequestRow { report, created_ms, .. } = self.store.request(number)?;
-        let mut report: serde_json::Value = from_json(&number.to_string(), &report)?;
-        report["request"] = number.into();
-        report["created_ms"] = created_ms.into();
-        Ok(report)
-    }
-
     /// What the store holds.
     ///
     /// # Errors
@@ -346,140 +305,15 @@ impl Engine {
     }
 }
 
-/// What a request does to a dataset.
-struct Step {
-    operation: Operation,
-    /// The records that leave or join.
-    ids: Vec<String>,
-    /// The records afterwards.
-    retained: Dataset,
-    unknown: Vec<String>,
-}
-
 impl Engine {
-    /// Carries a request out on every model of the dataset and commits it.
-    fn carry_out(&mut self, loaded: &Loaded, step: &Step, dry_run: bool, started: Instant) -> Result<RequestReport> {
-        let dataset = loaded.row.name.as_str();
-        let rows = self.store.models_of(dataset)?;
-        let n = step.ids.len() as u64;
-        let mut report = RequestReport {
-            request: None,
-            operation: step.operation.as_str(),
-            dataset: dataset.to_owned(),
-            forgotten: if step.operation == Operation::Forget { n } else { 0 },
-            learnt: if step.operation == Operation::Learn { n } else { 0 },
-            unknown: step.unknown.clone(),
-            records: step.retained.len() as u64,
-            models: rows.iter().map(model_report).collect::<Result<_>>()?,
-            guarantee: Guarantee::Exact,
-            dry_run,
-            seconds: 0.0,
-            total_seconds: 0.0,
-            unfinished: None,
-        };
-        if dry_run || step.ids.is_empty() {
-            report.total_seconds = started.elapsed().as_secs_f64();
-            return Ok(report);
-        }
-        // If anything fails from here on, models in memory may be ahead of the store: they are read again.
-        let mut models = std::mem::take(&mut self.models);
-        let versions: Vec<Version> = self.revise(&mut models, loaded, step, rows, started)?;
-        report.models = versions.iter().map(|version| model_report(&version.model)).collect::<Result<_>>()?;
-        report.guarantee = report.models.iter().fold(Guarantee::Exact, |all, model| all.and(model.guarantee));
-        report.seconds = report.models.iter().map(|model| model.seconds).sum();
-        report.total_seconds = started.elapsed().as_secs_f64();
-        let loaded = self.replaced(loaded, step)?;
-        let request = NewRequest {
-            operation: step.operation,
-            dataset: loaded.row.name.clone(),
-            records: n,
-            report: to_json(dataset, &RequestReport { unknown: Vec::new(), ..report.clone() })?,
-            created_ms: now_ms(),
-        };
-        let change =
-            Change { replace: true, datasets: vec![loaded.row.clone()], request: Some(request), models: versions, ..Change::default() };
-        self.datasets.clear();
-        let committed = self.store.commit(&change)?;
-        report.request = committed.request;
-        report.unfinished = committed.unfinished.map(|error| error.to_string());
-        self.datasets.insert(dataset_name(&loaded), loaded);
-        self.models = models;
-        report.total_seconds = started.elapsed().as_secs_f64();
-        Ok(report)
-    }
-
-    /// Revises every model, and stores the bytes of the new versions.
-    fn revise(
-        &self,
-        models: &mut BTreeMap<String, AnyModel>,
-        loaded: &Loaded,
-        step: &Step,
-        rows: Vec<ModelRow>,
-        started: Instant,
-    ) -> Result<Vec<Version>> {
-        let training = step.retained.training();
-        let before = loaded.data.training();
-        let seen_in = if step.operation == Operation::Forget { &before } else { &training };
-        let ids: Vec<String> = step.ids.iter().filter(|id| seen_in.position(id).is_some()).cloned().collect();
-        let mut versions = Vec::with_capacity(rows.len());
-        for mut row in rows {
-            let name = row.name.to_string();
-            let recipe: Recipe = from_json(&name, &row.recipe)?;
-            let learner = recipe.learner()?;
-            let mut model = match models.remove(&name) {
-                Some(model) => model,
-                None => learner.load(&self.store.blob(&row.state)?, &before)?,
-            };
-            let timer = Instant::now();
-            let guarantee = match step.operation {
-                Operation::Forget => learner.forget(&mut model, &ids, &training)?,
-                Operation::Learn => learner.learn(&mut model, &ids, &training)?,
-            };
-            row.seconds = timer.elapsed().as_secs_f64();
-            row.artefact = self.store.put(&model.artefact())?;
-            row.state = self.store.put(&model.state())?;
-            row.records = model.records();
-            row.guarantee = to_json(&name, &guarantee)?;
-            row.version += 1;
-            row.total_seconds = started.elapsed().as_secs_f64();
-            row.created_ms = now_ms();
-            models.insert(name, model);
-            let event = if step.operation == Operation::Forget { Event::Forget } else { Event::Learn };
-            versions.push(Version { model: row, event });
-        }
-        Ok(versions)
-    }
-
-    /// The dataset after a step, with the parts stored that it changes.
-    fn replaced(&self, loaded: &Loaded, step: &Step) -> Result<Loaded> {
-        let Metadata { schema, reading, part_bits } = &loaded.metadata;
-        let touched: BTreeSet<u32> = step.ids.iter().map(|id| part_of(id, *part_bits)).collect();
-        let touched = (step.retained.schema() == schema).then_some(&touched);
-        let mut parts = self.put_parts(loaded.row.name.as_str(), &step.retained, *part_bits, touched)?;
-        if let Some(touched) = touched {
-            parts.extend(loaded.row.parts.iter().filter(|part| !touched.contains(&part.index)).copied());
-            parts.sort_by_key(|part| part.index);
-        }
-        let metadata = Metadata { schema: step.retained.schema().clone(), reading: reading.clone(), part_bits: *part_bits };
-        let row = DatasetRow {
-            name: loaded.row.name.clone(),
-            version: loaded.row.version + 1,
-            schema: to_json(loaded.row.name.as_str(), &metadata)?,
-            records: step.retained.len() as u64,
-            parts,
-            created_ms: loaded.row.created_ms,
-        };
-        Ok(Loaded { row, metadata, data: step.retained.clone() })
-    }
-
     /// Stores the parts of a dataset that hold records, all of them or those in `touched`.
-    fn put_parts(&self, name: &str, data: &Dataset, bits: u32, touched: Option<&BTreeSet<u32>>) -> Result<Vec<Part>> {
+    fn put_parts(&self, name: &str, data: &Dataset, salts: &Salts, bits: u32, touched: Option<&BTreeSet<u32>>) -> Result<Vec<Part>> {
         let places: Vec<u32> = data.ids().iter().flatten().map(|id| part_of(id, bits)).collect();
         let present: BTreeSet<u32> = places.iter().copied().collect();
         let mut parts = Vec::new();
         for index in present {
             if touched.is_none_or(|touched| touched.contains(&index)) {
-                let (bytes, records) = write_part(data, &places, index).map_err(|source| self.records_error(name, source))?;
+                let (bytes, records) = write_part(data, salts, &places, index).map_err(|source| self.records_error(name, source))?;
                 parts.push(Part { index, digest: self.store.put(&bytes)?, records });
             }
         }
@@ -487,11 +321,11 @@ impl Engine {
     }
 
     /// Commits a change after which nothing in memory is known to be true but what the caller puts there.
-    fn commit(&mut self, change: &Change) -> Result<()> {
+    fn commit(&mut self, change: Change) -> Result<()> {
         self.datasets.clear();
         self.models.clear();
-        // What could not be erased yet is erased by the next commit or opening; the change itself is durable.
-        let _committed = self.store.commit(change)?;
+        // What could not be erased or sent yet is by the next commit or opening; the change itself is durable.
+        let _committed = self.commit_and_state(change)?;
         Ok(())
     }
 
@@ -504,6 +338,25 @@ impl Engine {
         Ok(loaded)
     }
 
+    /// A dataset with commitments; one that was stored before there were any is given them.
+    fn load_sealed(&mut self, name: &str) -> Result<Loaded> {
+        let loaded = self.load(name)?;
+        if loaded.row.commitment.is_some() {
+            return Ok(loaded);
+        }
+        let salts = commitments::draw(loaded.data.len())?;
+        let row = DatasetRow {
+            version: loaded.row.version + 1,
+            parts: self.put_parts(name, &loaded.data, &salts, loaded.metadata.part_bits, None)?,
+            commitment: Some(commitments::store(&self.store, &commitments::all(name, &loaded.data, &salts))?),
+            ..loaded.row
+        };
+        self.commit(Change { replace: true, datasets: vec![row.clone()], ..Change::default() })?;
+        let sealed = Loaded { row, salts: Arc::new(salts), ..loaded };
+        self.datasets.insert(name.to_owned(), sealed.clone());
+        Ok(sealed)
+    }
+
     fn read(&self, name: &str) -> Result<Loaded> {
         if let Some(loaded) = self.datasets.get(name) {
             return Ok(loaded.clone());
@@ -511,27 +364,12 @@ impl Engine {
         let row = self.store.dataset(name)?;
         let metadata: Metadata = from_json(name, &row.schema)?;
         let parts = row.parts.iter().map(|part| self.store.blob(&part.digest)).collect::<Result<Vec<_>, _>>()?;
-        let data = read_parts(&metadata.schema, &parts).map_err(|source| self.records_error(name, source))?;
-        Ok(Loaded { row, metadata, data })
+        let (data, salts) = read_parts(&metadata.schema, &parts).map_err(|source| self.records_error(name, source))?;
+        Ok(Loaded { row, metadata, data, salts: Arc::new(salts.unwrap_or_default()) })
     }
 
     fn records_error(&self, dataset: &str, source: arrow_schema::ArrowError) -> Error {
         Error::Records { dataset: dataset.to_owned(), path: self.store.path().to_owned(), source }
-    }
-
-    /// A request reaches all models of a dataset; naming some of them must not leave others out.
-    fn check_models(&self, dataset: &str, named: &[String]) -> Result<()> {
-        for name in named {
-            self.store.model(name)?;
-        }
-        let left: Vec<String> = self
-            .store
-            .models_of(dataset)?
-            .iter()
-            .map(|row| row.name.to_string())
-            .filter(|name| !named.is_empty() && !named.contains(name))
-            .collect();
-        if left.is_empty() { Ok(()) } else { Err(Error::ModelsLeft { left }) }
     }
 
     /// The rows of a file as a model needs them, and the model's artefact.
@@ -611,7 +449,7 @@ fn model_report(row: &ModelRow) -> Result<ModelReport> {
         guarantee: from_json(&name, &row.guarantee)?,
         seconds: row.seconds,
         total_seconds: row.total_seconds,
-        forgets_by: if recipe.learner()?.is_native() { "revision" } else { "retraining" },
+        forgets_by: if recipe.learner()?.is_native() { "revision" } else { "retraining" }.to_owned(),
         recipe,
         model: name,
     })

@@ -61,6 +61,116 @@ pub enum Error {
         /// The model.
         model: String,
     },
+    /// A log that lacks what the store sent to it.
+    #[error(
+        "the log {path} has {found} entries, and {expected} of the store's statements were in it: it was cut, or an old copy put in its place"
+    )]
+    TrailBehind {
+        /// The log.
+        path: PathBuf,
+        /// How many entries it has.
+        found: u64,
+        /// How many it had.
+        expected: u64,
+    },
+    /// A log with a statement that the store did not make.
+    #[error("entry {place} of the log {path} is not of this store: the store is an old copy, or the log another's")]
+    TrailAhead {
+        /// The log.
+        path: PathBuf,
+        /// The index of the entry.
+        place: u64,
+    },
+    /// A store without a log.
+    #[error("the store has no trail: there is no {path}")]
+    NoTrail {
+        /// What is missing.
+        path: PathBuf,
+    },
+    /// A dataset without commitments.
+    #[error("the dataset \"{dataset}\" has no commitments yet")]
+    NoCommitment {
+        /// The dataset.
+        dataset: String,
+    },
+    /// A key that a store makes for itself.
+    #[error("the {role} keys of a store are its own")]
+    OwnKey {
+        /// The role.
+        role: &'static str,
+    },
+    /// A text without a cosignature that counts.
+    #[error("no witness that the policy trusts cosigned this")]
+    NoWitness,
+    /// Cosignatures for a checkpoint that is not the current one.
+    #[error("the cosignatures are for another checkpoint than the log has now")]
+    OtherCheckpoint,
+    /// A model that was trained before there was a trail.
+    #[error("the trail does not say how the model \"{model}\" came about")]
+    NotStated {
+        /// The model.
+        model: String,
+    },
+    /// Records that were forgotten and come back.
+    #[error("{} of the file {} forgotten by request {request}: {}", counted(.ids.len()), if .ids.len() == 1 { "was" } else { "were" }, first(.ids))]
+    Returning {
+        /// The records.
+        ids: Vec<String>,
+        /// The request that forgot one of them.
+        request: u64,
+    },
+    /// A request by a name that another dataset's request has.
+    #[error("request {request} is about the dataset \"{dataset}\"")]
+    OtherDataset {
+        /// The request.
+        request: u64,
+        /// Its dataset.
+        dataset: String,
+    },
+    /// A request that is not known.
+    #[error("there is no request \"{name}\"")]
+    NoRequest {
+        /// What it was called.
+        name: String,
+    },
+    /// A request that has come too far, or not far enough.
+    #[error("request {request} is {state}, so it cannot be {verb}")]
+    WrongState {
+        /// The request.
+        request: u64,
+        /// How far it has come.
+        state: &'static str,
+        /// What was to be done.
+        verb: &'static str,
+    },
+    /// No request waits.
+    #[error("no request on \"{dataset}\" waits to be carried out")]
+    NothingDeferred {
+        /// The dataset.
+        dataset: String,
+    },
+    /// A clock that cannot be extended.
+    #[error("the request cannot take longer: {reason}")]
+    NoExtension {
+        /// Why.
+        reason: &'static str,
+    },
+    /// A time that is none.
+    #[error("\"{text}\" is neither a day such as 2026-11-24 nor a moment such as 2026-11-24T09:30:00Z")]
+    Time {
+        /// The text.
+        text: String,
+    },
+    /// A model that is not what retraining gives; nothing was changed.
+    #[error("the model \"{model}\" would be {found}, and retraining gives {retrained}")]
+    Unequal {
+        /// The model.
+        model: String,
+        /// The digest that forgetting gave.
+        found: untrain_core::Digest,
+        /// The digest that retraining gave.
+        retrained: untrain_core::Digest,
+    },
     /// A request to forget that would leave models that know the records.
     #[error("the records would stay in {}", .left.join(", "))]
     ModelsLeft {
@@ -80,9 +190,26 @@ impl Error {
             | Self::NoHoldout { .. }
             | Self::NoTarget { .. }
             | Self::NotScored { .. }
+            | Self::NoTrail { .. }
+            | Self::OwnKey { .. }
+            | Self::NoWitness
+            | Self::OtherCheckpoint
+            | Self::Returning { .. }
+            | Self::OtherDataset { .. }
+            | Self::NoRequest { .. }
+            | Self::WrongState { .. }
+            | Self::NothingDeferred { .. }
+            | Self::NoExtension { .. }
+            | Self::Time { .. }
             | Self::ModelsLeft { .. } => true,
             Self::Store(error) => error.is_usage(),
-            Self::Records { .. } | Self::Metadata { .. } => false,
+            Self::Records { .. }
+            | Self::Metadata { .. }
+            | Self::NoCommitment { .. }
+            | Self::NotStated { .. }
+            | Self::TrailBehind { .. }
+            | Self::TrailAhead { .. }
+            | Self::Unequal { .. } => false,
         }
     }
 
@@ -91,9 +218,7 @@ impl Error {
         use untrain_core::Error as Core;
         let did_you_mean = |name: &str| format!("did you mean \"{name}\"?");
         match self {
-            Self::Core(Core::UnknownIds { .. }) => {
-                Some("an id that was forgotten already is unknown too; --ignore-unknown passes over such ids".to_owned())
-            }
+            Self::Core(Core::UnknownIds { .. }) => Some("--ignore-unknown passes over such ids".to_owned()),
             Self::Core(Core::AlreadyPresent { .. }) => Some("to replace a record, forget it first".to_owned()),
             Self::Core(Core::Schema { reason }) if reason.contains("is the target") => {
                 Some("import the file again with --target COLUMN".to_owned())
@@ -115,7 +240,39 @@ impl Error {
             Self::NoHoldout { .. } => Some("name a file to evaluate on, or import with --holdout 0.2".to_owned()),
             Self::NotScored { model } => Some(format!("`untrain show {model}` tells how much its components explain")),
             Self::ModelsLeft { .. } => Some("leave --model out: a request to forget reaches every model of the dataset".to_owned()),
-            Self::Records { .. } | Self::Metadata { .. } | Self::NoTarget { .. } => None,
+            Self::TrailBehind { .. } | Self::TrailAhead { .. } => {
+                Some("put the store and its log back as they belong together, or restore a backup with `untrain restore`".to_owned())
+            }
+            Self::OwnKey { .. } => {
+                Some("`untrain keys rotate` replaces the log's and the issuer's; witnesses and auditors are others".to_owned())
+            }
+            Self::NoWitness => Some("`untrain keys trust KEY` has the policy trust a witness".to_owned()),
+            Self::OtherCheckpoint => Some("ask the witness for the current one".to_owned()),
+            Self::NoTrail { .. } => Some("the next command that writes the store makes one".to_owned()),
+            Self::NothingDeferred { .. } => Some("`untrain requests` lists what is open".to_owned()),
+            Self::NoRequest { .. } => Some("`untrain requests` lists them".to_owned()),
+            Self::NotStated { .. } => Some("train it again: the trail starts with the training".to_owned()),
+            Self::NoCommitment { .. } => Some("the next command that writes the dataset makes them".to_owned()),
+            Self::Returning { .. }
+            | Self::OtherDataset { .. }
+            | Self::WrongState { .. }
+            | Self::NoExtension { .. }
+            | Self::Time { .. }
+            | Self::Unequal { .. }
+            | Self::Records { .. }
+            | Self::Metadata { .. }
+            | Self::NoTarget { .. } => None,
         }
     }
+}
+
+fn counted(n: usize) -> String {
+    if n == 1 { "a record".to_owned() } else { format!("{n} records") }
+}
+
+/// The first few of some ids.
+fn first(ids: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown = ids.iter().take(SHOWN).map(|id| format!("\"{id}\"")).collect::<Vec<_>>().join(", ");
+    if ids.len() > SHOWN { format!("{shown} and {} more", ids.len() - SHOWN) } else { shown }
 }

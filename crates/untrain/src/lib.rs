@@ -3,8 +3,7 @@
 //! # Examples
 //!
 //! ```
-//! use std::time::Duration;
-//! use untrain::{Access, Engine, ForgetOptions, Recipe, import};
+//! use untrain::{Access, Engine, ForgetOptions, ImportOptions, OpenOptions, Recipe, TrainOptions, import};
 //!
 //! # let place = tempfile::tempdir()?;
 //! # let file = place.path().join("people.csv");
@@ -12,9 +11,9 @@
 //! # std::fs::write(&file, format!("id,age,buys\n{rows}"))?;
 //! let roles = import::Roles { id: Some("id".into()), target: Some("buys".into()), ..Default::default() };
 //! let people = import::dataset(&file, &roles)?;
-//! let mut engine = Engine::open(&place.path().join("store"), Access::Write, Duration::ZERO, &mut || ())?;
-//! engine.import("people", &people, &roles, false)?;
-//! let before = engine.train("people", "buyers", &Recipe::new("forest", &[], Some(7))?, false)?;
+//! let mut engine = Engine::open(&place.path().join("store"), Access::Write, OpenOptions::default(), &mut || ())?;
+//! engine.import("people", &people, &roles, ImportOptions::default())?;
+//! let before = engine.train("people", "buyers", &Recipe::new("forest", &[], Some(7))?, TrainOptions::default())?;
 //!
 //! let request = engine.forget("people", &["17".into(), "42".into()], &ForgetOptions::default())?;
 //! assert_eq!((before.records, request.models[0].records), (200, 198));
@@ -22,23 +21,28 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod clock;
+mod commitments;
 mod engine;
 mod error;
 mod evaluate;
+mod evidence;
 pub mod import;
 mod plan;
 mod recipe;
 mod records;
 mod report;
 pub mod select;
+mod trail;
 
-pub use engine::{Engine, ForgetOptions};
+pub use engine::{Engine, ForgetOptions, ImportOptions, OpenOptions, Returning, TrainOptions, verifier_key};
 pub use error::{Error, Result};
 pub use evaluate::Scores;
 pub use plan::{Plan, PlanEntry, PlanOptions, Revision};
 pub use recipe::{LEARNERS, LearnerEntry, Recipe};
 pub use report::{
-    ColumnReport, DatasetLine, DatasetReport, Evaluation, Listing, ModelReport, PredictedTable, RequestReport, Verification, VersionReport,
+    ColumnReport, DatasetLine, DatasetReport, Evaluation, KeyLine, KeysReport, Listing, LogLine, LogReport, ModelReport, PredictedTable,
+    RequestLine, RequestReport, Verification, VersionReport,
 };
 pub use untrain_core::{Artefact, Choices, Dataset, Digest, Guarantee, Holdout, Importance, Kind, Predictions, Role, Task, Values};
 pub use untrain_ledger::Access;

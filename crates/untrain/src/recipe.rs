@@ -185,6 +185,11 @@ impl Recipe {
         Self::check(learner, settings, seed.unwrap_or(0))
     }
 
+    /// Whether a recipe file says what the seed is.
+    pub fn has_seed(text: &str) -> bool {
+        toml::from_str::<toml::Table>(text).is_ok_and(|table| table.contains_key("seed"))
+    }
+
     /// Reads a recipe file: `learner`, `seed` and `task` at the top, hyperparameters under `[params]`.
     ///
     /// # Errors

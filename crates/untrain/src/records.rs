@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use arrow_array::builder::FixedSizeBinaryBuilder;
 use arrow_array::cast::AsArray as _;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow_ipc::reader::StreamReader;
@@ -12,11 +13,16 @@ use arrow_select::filter::filter_record_batch;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use untrain_core::{Dataset, Kind, Schema, Seed};
+use untrain_ledger::commitment::SALT_BYTES;
 
+use crate::commitments::Salts;
 use crate::import::Roles;
 
 /// About how many records a part holds when a dataset is imported.
 const RECORDS_PER_PART: usize = 4096;
+
+/// The type of the column of salts, which no column of records has.
+const SALT: DataType = DataType::FixedSizeBinary(SALT_BYTES as i32);
 
 const PURPOSE: u64 = 0x7061_7274_0000_0000; // "part"
 
@@ -40,10 +46,14 @@ pub(crate) fn part_of(id: &str, bits: u32) -> u32 {
     (Seed(0).hash(PURPOSE, id.as_bytes()) >> 32 >> (32 - bits)) as u32
 }
 
-/// Writes the records of one part, in Arrow's stream format.
-pub(crate) fn write_part(data: &Dataset, parts: &[u32], part: u32) -> Result<(Vec<u8>, u64), ArrowError> {
+/// Writes the records of one part and their salts, in Arrow's stream format.
+pub(crate) fn write_part(data: &Dataset, salts: &Salts, parts: &[u32], part: u32) -> Result<(Vec<u8>, u64), ArrowError> {
+    let mut salt_column = FixedSizeBinaryBuilder::with_capacity(salts.len(), SALT_BYTES as i32);
+    salts.iter().try_for_each(|salt| salt_column.append_value(salt))?;
+    let salt_column: ArrayRef = Arc::new(salt_column.finish());
     let batch = RecordBatch::try_from_iter(
-        std::iter::once(("id", Arc::new(data.ids().clone()) as ArrayRef))
+        [("id", Arc::new(data.ids().clone()) as ArrayRef), ("salt", salt_column)]
+            .into_iter()
             .chain(data.schema().columns.iter().map(|column| column.name.as_str()).zip(data.columns().iter().cloned())),
     )?;
     let mask: BooleanArray = parts.iter().map(|place| Some(*place == part)).collect();
@@ -54,8 +64,8 @@ pub(crate) fn write_part(data: &Dataset, parts: &[u32], part: u32) -> Result<(Ve
     Ok((writer.into_inner()?, batch.num_rows() as u64))
 }
 
-/// Reads parts back into a dataset.
-pub(crate) fn read_parts(schema: &Schema, parts: &[Vec<u8>]) -> Result<Dataset, ArrowError> {
+/// Reads parts back into a dataset and the salts of its records; a store of the first format has no salts.
+pub(crate) fn read_parts(schema: &Schema, parts: &[Vec<u8>]) -> Result<(Dataset, Option<Salts>), ArrowError> {
     let mut batches = Vec::new();
     for part in parts {
         for batch in StreamReader::try_new(Cursor::new(part), None)? {
@@ -66,15 +76,27 @@ pub(crate) fn read_parts(schema: &Schema, parts: &[Vec<u8>]) -> Result<Dataset, 
         let arrays: Vec<&dyn arrow_array::Array> = batches.iter().map(|batch| batch.column(place).as_ref()).collect();
         if arrays.is_empty() { Ok(arrow_array::new_empty_array(kind)) } else { concat(&arrays) }
     };
+    let has_salts = batches.iter().all(|batch| batch.num_columns() > 1 && *batch.column(1).data_type() == SALT);
+    let first = if has_salts { 2 } else { 1 };
     let ids = column(0, &DataType::Utf8)?;
     let ids: &StringArray = ids.as_string_opt().ok_or_else(|| ArrowError::SchemaError("the ids are not text".to_owned()))?;
     let columns = schema
         .columns
         .iter()
         .enumerate()
-        .map(|(place, description)| column(place + 1, field(description.kind).data_type()))
+        .map(|(place, description)| column(place + first, field(description.kind).data_type()))
         .collect::<Result<Vec<_>, _>>()?;
-    Dataset::new(schema.clone(), ids, columns).map_err(|error| ArrowError::ExternalError(Box::new(error)))
+    let data = Dataset::new(schema.clone(), ids, columns).map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
+    if !has_salts {
+        return Ok((data, None));
+    }
+    let (column, mut salts) = (column(1, &SALT)?, vec![[0; SALT_BYTES]; data.len()]);
+    for (id, salt) in ids.iter().flatten().zip(column.as_fixed_size_binary().iter().flatten()) {
+        if let (Some(place), Ok(salt)) = (data.position(id), salt.try_into()) {
+            salts[place] = salt;
+        }
+    }
+    Ok((data, Some(salts)))
 }
 
 fn field(kind: Kind) -> Field {

@@ -1,8 +1,10 @@
 //! What the engine says of its work: one struct a verb, serialised as the command line's JSON.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use untrain_core::{Digest, Guarantee, Predictions};
+use untrain_ledger::Hash;
 
+use crate::clock::Regime;
 use crate::{Recipe, Scores};
 
 /// A column of a dataset.
@@ -46,7 +48,7 @@ pub struct DatasetReport {
 }
 
 /// A model, as `train`, `show` and each entry of a request's `models` tell of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelReport {
     /// Its name.
     pub model: String,
@@ -67,7 +69,7 @@ pub struct ModelReport {
     /// Seconds of the last operation with the durable path.
     pub total_seconds: f64,
     /// How the learner forgets: by `revision` of the model, or by `retraining` it. The guarantee is the same; the time is not.
-    pub forgets_by: &'static str,
+    pub forgets_by: String,
     /// The recipe.
     pub recipe: Recipe,
 }
@@ -92,14 +94,26 @@ pub struct VersionReport {
 }
 
 /// A request that was carried out, or would be.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestReport {
     /// Its number; absent from a dry run and where there was nothing to do.
     pub request: Option<u64>,
     /// `forget` or `learn`.
-    pub operation: &'static str,
+    pub operation: String,
     /// The dataset.
     pub dataset: String,
+    /// How far it has come: `scoped`, `held` or `closed`; empty where nothing was done.
+    #[serde(default)]
+    pub state: String,
+    /// How many of the ids and people that it names were forgotten before.
+    #[serde(default)]
+    pub already: u64,
+    /// Whether this is the answer that the request, or the one that forgot all that it names, was given before.
+    #[serde(default)]
+    pub repeated: bool,
+    /// By when it has to be answered, in Unix milliseconds.
+    #[serde(default)]
+    pub due_ms: Option<i64>,
     /// How many records were forgotten.
     pub forgotten: u64,
     /// How many records were learnt.
@@ -119,8 +133,103 @@ pub struct RequestReport {
     /// Seconds with the durable path.
     pub total_seconds: f64,
     /// Why old bytes could not be erased yet; the next command that writes tries again.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfinished: Option<String>,
+}
+
+/// The keys of a store.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KeysReport {
+    /// Every public key that its policy names.
+    pub keys: Vec<KeyLine>,
+    /// How many witnesses a checkpoint needs: `none`, or the name of a group.
+    pub quorum: String,
+    /// Where the policy is.
+    pub policy: String,
+    /// Where the log is.
+    pub log: String,
+}
+
+/// A public key of a policy.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KeyLine {
+    /// `log`, `issuer`, `witness` or `auditor`.
+    pub role: &'static str,
+    /// The key.
+    pub key: String,
+    /// From which size of the log on it signs nothing.
+    pub retired: Option<u64>,
+}
+
+/// What a log says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LogReport {
+    /// The log's name.
+    pub origin: String,
+    /// How many entries it has.
+    pub size: u64,
+    /// The root of its tree.
+    pub root: Hash,
+    /// How many statements wait to be sent to it.
+    pub waiting: u64,
+    /// Some of its entries.
+    pub entries: Vec<LogLine>,
+    /// Whether every entry, every tile and every signature was checked.
+    pub audited: bool,
+}
+
+/// An entry of a log.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LogLine {
+    /// Its index.
+    pub place: u64,
+    /// The kind of its statement.
+    pub kind: &'static str,
+    /// What it is about.
+    pub about: String,
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+    /// The key that signed it.
+    pub signer: String,
+    /// The digest of the signed statement.
+    pub digest: Digest,
+}
+
+/// A line of `requests`: a request to forget and its clocks. Times are Unix milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RequestLine {
+    /// Its number.
+    pub request: u64,
+    /// Its random id, as it stands in the trail.
+    pub id: String,
+    /// What the requester calls it.
+    pub key: Option<String>,
+    /// The dataset.
+    pub dataset: String,
+    /// How far it has come.
+    pub state: &'static str,
+    /// Whether it is still to be carried out.
+    pub open: bool,
+    /// Whether it should have been answered or confirmed by now.
+    pub late: bool,
+    /// How many records it is about.
+    pub records: u64,
+    /// The law whose clocks run.
+    pub regime: Regime,
+    /// When it arrived.
+    pub received_ms: i64,
+    /// By when it has to be confirmed.
+    pub confirm_due_ms: Option<i64>,
+    /// When it was confirmed.
+    pub confirmed_ms: Option<i64>,
+    /// By when it has to be answered.
+    pub due_ms: Option<i64>,
+    /// When the requester was told that it takes longer.
+    pub extended_ms: Option<i64>,
+    /// Why a legal hold keeps its records.
+    pub hold: Option<String>,
+    /// Why it was refused, cancelled or extended.
+    pub reason: Option<String>,
 }
 
 /// The outcome of retraining a model from the retained records.
@@ -128,7 +237,7 @@ pub struct RequestReport {
 pub struct Verification {
     /// The model.
     pub model: String,
-    /// Whether both digests equal those of the retrained model.
+    /// Whether both digests equal those of the retrained model, and the records are those that were committed to.
     pub equal: bool,
     /// How many records were retrained on.
     pub records: u64,
@@ -140,6 +249,13 @@ pub struct Verification {
     pub state_digest: Digest,
     /// The digest of the retrained state.
     pub retrained_state_digest: Digest,
+    /// The root of the commitments to the dataset's records, as the trail has it.
+    pub committed: Option<Hash>,
+    /// The same, computed from the records that are there.
+    pub commitment: Option<Hash>,
+    /// The digest of the signed statement, if the outcome was stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statement: Option<Digest>,
     /// Seconds that the last forgetting took on the model in memory.
     pub forget_seconds: Option<f64>,
     /// Seconds that the retraining took.

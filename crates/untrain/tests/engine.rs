@@ -4,10 +4,9 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use untrain::import::{self, Roles};
-use untrain::{Access, Engine, ForgetOptions, Guarantee, Holdout, Recipe, select};
+use untrain::{Access, Engine, ForgetOptions, Guarantee, Holdout, ImportOptions, OpenOptions, Recipe, Returning, TrainOptions, select};
 
 /// People with a marker of their own in the name of their city, and a few whose column `code` is text.
 fn people(n: usize) -> String {
@@ -42,13 +41,13 @@ fn recipe() -> Recipe {
 }
 
 fn engine(dir: &Path) -> Engine {
-    Engine::open(dir, Access::Write, Duration::ZERO, &mut || ()).unwrap()
+    Engine::open(dir, Access::Write, OpenOptions::default(), &mut || ()).unwrap()
 }
 
 fn trained(dir: &Path, file: &Path) -> Engine {
     let mut engine = engine(dir);
-    engine.import("people", &import::dataset(file, &roles()).unwrap(), &roles(), false).unwrap();
-    engine.train("people", "income", &recipe(), false).unwrap();
+    engine.import("people", &import::dataset(file, &roles()).unwrap(), &roles(), ImportOptions::default()).unwrap();
+    engine.train("people", "income", &recipe(), TrainOptions::default()).unwrap();
     engine
 }
 
@@ -104,7 +103,7 @@ fn requests_outlive_the_process_that_made_them() {
     let back: String =
         people(90).lines().filter(|line| line.starts_with("id,") || line.starts_with("person#0011")).collect::<Vec<_>>().join("\n");
     let back = write(place.path(), "back.csv", &back);
-    let report = engine(&store).learn("people", &back).unwrap();
+    let report = engine(&store).learn("people", &back, Returning::Accepted).unwrap();
     assert_eq!((report.learnt, report.records), (1, 88));
     let engine = engine(&store);
     assert!(engine.verify("income").unwrap().equal);
@@ -117,14 +116,14 @@ fn requests_outlive_the_process_that_made_them() {
 fn what_cannot_be_done_changes_nothing() {
     let place = tempfile::tempdir().unwrap();
     let mut engine = trained(&place.path().join("store"), &write(place.path(), "all.csv", &people(60)));
-    engine.train("people", "other", &recipe(), false).unwrap();
+    engine.train("people", "other", &recipe(), TrainOptions::default()).unwrap();
     let before = (engine.show_model("income").unwrap(), engine.list().unwrap());
     let ids = |id: &str| vec![id.to_owned()];
     let options = ForgetOptions { models: vec!["income".to_owned()], ..ForgetOptions::default() };
     assert!(engine.forget("people", &ids("nobody"), &ForgetOptions::default()).is_err());
     assert!(engine.forget("peopel", &ids("person#0001"), &ForgetOptions::default()).unwrap_err().hint().is_some());
     assert!(engine.forget("people", &ids("person#0001"), &options).is_err());
-    assert!(engine.train("people", "income", &recipe(), false).is_err());
+    assert!(engine.train("people", "income", &recipe(), TrainOptions::default()).is_err());
     let dry = ForgetOptions { dry_run: true, ..ForgetOptions::default() };
     assert_eq!(engine.forget("people", &ids("person#0001"), &dry).unwrap().forgotten, 1);
     assert_eq!((engine.show_model("income").unwrap(), engine.list().unwrap()), before);
@@ -141,7 +140,7 @@ fn nobody_left_is_a_model_that_predicts_nothing() {
     assert!(engine.verify("income").unwrap().equal);
     let table = engine.predict("income", &file).unwrap();
     assert_eq!(table.predictions.class(0), None);
-    engine.learn("people", &file).unwrap();
+    engine.learn("people", &file, Returning::Accepted).unwrap();
     assert!(engine.verify("income").unwrap().equal);
 }
 

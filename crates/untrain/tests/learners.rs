@@ -4,10 +4,12 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use untrain::import::{self, Roles};
-use untrain::{Access, Engine, ForgetOptions, Holdout, LEARNERS, LearnerEntry, Recipe, Task, select};
+use untrain::{
+    Access, Engine, ForgetOptions, Holdout, ImportOptions, LEARNERS, LearnerEntry, OpenOptions, Recipe, Returning, Task, TrainOptions,
+    select,
+};
 
 const HEADER: &str = "visit,person,age,city,note,member,grade,spend\n";
 
@@ -57,10 +59,10 @@ fn goes_through(entry: &LearnerEntry, target: &str) {
     let (all, joining) = (place.path().join("all.csv"), place.path().join("joining.csv"));
     write(&all, 0..120);
     write(&joining, 120..130);
-    let mut engine = Engine::open(&place.path().join("store"), Access::Write, Duration::ZERO, &mut || ()).unwrap();
-    engine.import("visits", &import::dataset(&all, &roles(target)).unwrap(), &roles(target), false).unwrap();
+    let mut engine = Engine::open(&place.path().join("store"), Access::Write, OpenOptions::default(), &mut || ()).unwrap();
+    engine.import("visits", &import::dataset(&all, &roles(target)).unwrap(), &roles(target), ImportOptions::default()).unwrap();
     let recipe = Recipe::new(entry.name, &settings(entry.name, target), Some(5)).unwrap();
-    let trained = engine.train("visits", "model", &recipe, false).unwrap();
+    let trained = engine.train("visits", "model", &recipe, TrainOptions::default()).unwrap();
 
     // The only visit to Ur, one person's visits, and some others.
     let data = engine.dataset("visits").unwrap();
@@ -74,10 +76,10 @@ fn goes_through(entry: &LearnerEntry, target: &str) {
     assert!(engine.verify("model").unwrap().equal, "{} after forgetting", entry.name);
     let json = engine.artefact("model").unwrap().json();
     serde_json::from_str::<serde_json::Value>(&json).unwrap();
-    engine.learn("visits", &joining).unwrap();
+    engine.learn("visits", &joining, Returning::Accepted).unwrap();
     drop(engine);
 
-    let mut engine = Engine::open(&place.path().join("store"), Access::Write, Duration::ZERO, &mut || ()).unwrap();
+    let mut engine = Engine::open(&place.path().join("store"), Access::Write, OpenOptions::default(), &mut || ()).unwrap();
     engine.forget("visits", &["v0125".to_owned()], &options).unwrap();
     assert!(engine.verify("model").unwrap().equal, "{} after learning, and forgetting in another process", entry.name);
     assert!(!engine.artefact("model").unwrap().facts().is_empty(), "{} has nothing to show", entry.name);

@@ -6,7 +6,10 @@ use std::io::Write as _;
 use anyhow::Context as _;
 use serde::Serialize;
 use untrain::import::{self, Roles};
-use untrain::{Artefact, Dataset, Engine, ForgetOptions, Holdout, ModelReport, Predictions, Recipe, Role, Scores, Verification};
+use untrain::{
+    Artefact, Dataset, Engine, ForgetOptions, Holdout, ImportOptions, ModelReport, Predictions, Recipe, Returning, Role, Scores,
+    TrainOptions, Verification,
+};
 
 use crate::app::{App, Outcome};
 use crate::failure::{Usage, argument};
@@ -78,7 +81,9 @@ pub(crate) fn run(_: &Args, app: &App) -> anyhow::Result<Outcome> {
     let data = app.words.working("importing", || import(&mut engine))?;
     app.words.say("Training a forest of 100 trees on 32,561 of them …");
     let recipe = Recipe::new("forest", &[("subsample".to_owned(), "0.1".to_owned())], Some(0)).map_err(untrain::Error::from)?;
-    let trained = app.words.working("training", || engine.train(DATASET, MODEL, &recipe, false))?;
+    let trained = app
+        .words
+        .working("training", || engine.train(DATASET, MODEL, &recipe, TrainOptions { replace: true, ..TrainOptions::default() }))?;
     let people = people(&data.training());
     let Some((single, people)) = people.split_last() else { return Err(Usage::new("the demo has nobody to forget").into()) };
     let (person, alone) = surprising(engine.artefact(MODEL)?.as_ref(), &data, people)?;
@@ -134,7 +139,7 @@ fn import(engine: &mut Engine) -> anyhow::Result<Dataset> {
         ..Roles::default()
     };
     let data = import::dataset(file.path(), &roles).map_err(untrain::Error::from)?;
-    engine.import(DATASET, &data, &roles, true)?;
+    engine.import(DATASET, &data, &roles, ImportOptions { replace: true, returning: Returning::Accepted })?;
     Ok(data)
 }
 

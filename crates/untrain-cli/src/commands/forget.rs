@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use untrain::clock::{self, Regime};
 use untrain::{Engine, ForgetOptions, select};
 
 use crate::app::{App, Outcome};
@@ -15,6 +16,9 @@ use crate::failure::Usage;
 pub(crate) struct Args {
     /// The dataset
     dataset: String,
+    /// Carry out what was registered with --defer, all at once
+    #[arg(long, group = "selection", conflicts_with_all = ["ids", "file", "subjects", "condition", "request", "received", "hold", "defer"])]
+    deferred: bool,
     /// The id of a record; may be given many times
     #[arg(long = "id", value_name = "ID", group = "selection", allow_hyphen_values = true)]
     ids: Vec<String>,
@@ -39,6 +43,45 @@ pub(crate) struct Args {
     /// Pass over ids that the dataset does not have
     #[arg(long)]
     ignore_unknown: bool,
+    /// What to call the request: asked again by the same name, it is answered as it was
+    #[arg(long, value_name = "NAME")]
+    request: Option<String>,
+    /// The law whose clocks run
+    #[arg(long, value_enum, default_value = "none", value_name = "LAW")]
+    regime: Law,
+    /// When the request arrived, as a day or a moment: 2026-11-24, 2026-11-24T09:30:00Z; now if not given
+    #[arg(long, value_name = "WHEN")]
+    received: Option<String>,
+    /// Register the request, and carry it out later with --deferred
+    #[arg(long, conflicts_with = "dry_run")]
+    defer: bool,
+    /// A legal hold: the models forget, and the records are kept until `untrain release`
+    #[arg(long, value_name = "REASON")]
+    hold: Option<String>,
+    /// Retrain every model and compare before anything is published
+    #[arg(long)]
+    verify: bool,
+}
+
+/// A law that gives requests a clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Law {
+    /// No clock runs
+    None,
+    /// GDPR: one month to answer, two more with notice
+    Gdpr,
+    /// CCPA: ten business days to confirm, 45 days to answer, 45 more with notice
+    Ccpa,
+}
+
+impl Law {
+    fn regime(self) -> Regime {
+        match self {
+            Self::None => Regime::None,
+            Self::Gdpr => Regime::Gdpr,
+            Self::Ccpa => Regime::Ccpa,
+        }
+    }
 }
 
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
@@ -47,29 +90,44 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
         return Err(Usage::with_hint(message, "the method is exact; every model in the store has a learner that forgets exactly").into());
     }
     let mut engine = if args.dry_run { app.read()? } else { app.write()? };
-    let ids = selected(args, &engine)?;
-    let options = ForgetOptions { ignore_unknown: args.ignore_unknown, dry_run: args.dry_run, models: args.models.clone() };
-    let report = app.words.working(&format!("forgetting in {}", args.dataset), || engine.forget(&args.dataset, &ids, &options))?;
+    let what = format!("forgetting in {}", args.dataset);
+    let report = if args.deferred {
+        app.words.working(&what, || engine.forget_deferred(&args.dataset, args.verify))?
+    } else {
+        let ids = selected(args, &engine)?;
+        let options = args.options()?;
+        app.words.working(&what, || engine.forget(&args.dataset, &ids, &options))?
+    };
     show::tell_unfinished(app, &report);
     app.result(&report, show::request)?;
     Ok(Outcome::Done)
 }
 
-/// The union of what the selectors say, each record once.
+impl Args {
+    fn options(&self) -> anyhow::Result<ForgetOptions> {
+        Ok(ForgetOptions {
+            subjects: self.subjects.clone(),
+            ignore_unknown: self.ignore_unknown,
+            dry_run: self.dry_run,
+            models: self.models.clone(),
+            key: self.request.clone(),
+            regime: self.regime.regime(),
+            received_ms: self.received.as_deref().map(clock::moment).transpose()?,
+            defer: self.defer,
+            hold: self.hold.clone(),
+            verify: self.verify,
+        })
+    }
+}
+
+/// The union of what the selectors of records say, each record once.
 fn selected(args: &Args, engine: &Engine) -> anyhow::Result<Vec<String>> {
     let mut ids: BTreeSet<String> = args.ids.iter().cloned().collect();
     if let Some(file) = &args.file {
         ids.extend(select::ids_file(file).map_err(untrain::Error::from)?);
     }
-    if args.subjects.is_empty() && args.condition.is_none() {
-        return Ok(ids.into_iter().collect());
-    }
-    let data = engine.dataset(&args.dataset)?;
-    if !args.subjects.is_empty() {
-        ids.extend(select::by_subject(&data, &args.subjects).map_err(untrain::Error::from)?);
-    }
     if let Some(condition) = &args.condition {
-        ids.extend(select::by_expression(&data, condition).map_err(untrain::Error::from)?);
+        ids.extend(select::by_expression(&engine.dataset(&args.dataset)?, condition).map_err(untrain::Error::from)?);
     }
     Ok(ids.into_iter().collect())
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use untrain::import::{self, Roles};
+use untrain::{ImportOptions, Returning};
 use untrain_core::Holdout;
 
 use crate::app::{App, Outcome};
@@ -58,14 +59,38 @@ pub(crate) struct Args {
     /// Take the place of a dataset of the same name
     #[arg(long)]
     replace: bool,
+    #[command(flatten)]
+    forgotten: Forgotten,
+}
+
+/// What becomes of records in a file that were forgotten; without either, the file is refused.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Forgotten {
+    /// Leave out records that were forgotten
+    #[arg(long, conflicts_with = "accept_forgotten")]
+    skip_forgotten: bool,
+    /// Take in records that were forgotten, as if they had not been
+    #[arg(long)]
+    accept_forgotten: bool,
+}
+
+impl Forgotten {
+    pub(crate) fn returning(&self) -> Returning {
+        match (self.skip_forgotten, self.accept_forgotten) {
+            (true, _) => Returning::LeftOut,
+            (_, true) => Returning::Accepted,
+            _ => Returning::Refused,
+        }
+    }
 }
 
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     let roles = args.roles();
     let what = format!("importing {}", args.file.display());
     let data = app.words.working(&what, || import::dataset(&args.file, &roles)).map_err(untrain::Error::from)?;
+    let options = ImportOptions { replace: args.replace, returning: args.forgotten.returning() };
     let mut engine = app.write()?;
-    let report = app.words.working(&what, || engine.import(&args.dataset, &data, &roles, args.replace))?;
+    let report = app.words.working(&what, || engine.import(&args.dataset, &data, &roles, options))?;
     app.result(&report, show::dataset)?;
     Ok(Outcome::Done)
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::app::{App, Outcome};
+use crate::commands::import::Forgotten;
 use crate::commands::show;
 
 /// Add the records of a file to a dataset and to every model trained on it
@@ -12,11 +13,14 @@ pub(crate) struct Args {
     dataset: String,
     /// The records, in columns like those that were imported
     file: PathBuf,
+    #[command(flatten)]
+    forgotten: Forgotten,
 }
 
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     let mut engine = app.write()?;
-    let report = app.words.working(&format!("learning {}", args.file.display()), || engine.learn(&args.dataset, &args.file))?;
+    let what = format!("learning {}", args.file.display());
+    let report = app.words.working(&what, || engine.learn(&args.dataset, &args.file, args.forgotten.returning()))?;
     show::tell_unfinished(app, &report);
     app.result(&report, show::request)?;
     Ok(Outcome::Done)

@@ -35,7 +35,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
-    let recipe = train::recipe(args.recipe.as_deref(), args.learner.as_deref(), &args.settings, args.seed)?;
+    let (recipe, _) = train::recipe(args.recipe.as_deref(), args.learner.as_deref(), &args.settings, args.seed)?;
     let engine = app.read()?;
     let options = PlanOptions { requests: args.requests, measure: args.measure };
     let plan = app.words.working(&format!("planning for {}", args.dataset), || engine.plan(&args.dataset, &recipe, &options))?;

@@ -223,6 +223,14 @@ struct Request {
     seconds: f64,
     total_seconds: f64,
     created_ms: Option<i64>,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    already: u64,
+    #[serde(default)]
+    repeated: bool,
+    #[serde(default)]
+    due_ms: Option<i64>,
 }
 
 /// What a request did to a model.
@@ -262,6 +270,15 @@ impl Request {
             let _ =
                 writeln!(text, "passed over {} that no record has: {}", counted(self.unknown.len() as u64, "id"), listed(&self.unknown));
         }
+        if self.already > 0 {
+            let _ = writeln!(text, "{} of what was named had been forgotten before", count(self.already));
+        }
+        if self.repeated {
+            text += "this was answered before, as above\n";
+        }
+        if self.state == "held" {
+            text += "a legal hold keeps the records; the models do not know them\n";
+        }
         if let Some(created) = self.created_ms {
             let _ = writeln!(text, "done on {}", moment(created));
         }
@@ -294,7 +311,12 @@ impl Request {
         let Self { dataset, operation, .. } = self;
         let (done, n, way) = if operation == "learn" { ("learnt", self.learnt, "into") } else { ("forgot", self.forgotten, "from") };
         let (records, left) = (counted(n, "record"), counted(self.records, "record"));
+        let due = self.due_ms.map_or_else(String::new, |ms| format!(", due on {}", untrain::clock::day(ms)));
         match self.number {
+            Some(number) if ["scoped", "cancelled", "refused"].contains(&self.state.as_str()) => {
+                let state = if self.state == "scoped" { "not carried out yet" } else { &self.state };
+                format!("request {number}: {state}{due}; it asks for {records} of {dataset}\n")
+            }
             Some(number) => format!("request {number}: {done} {records} {way} {dataset}, which has {left} now\n"),
             None if n == 0 => format!("nothing to {operation}: no record of {dataset} was selected; it has {left}\n"),
             None => format!("a dry run: would have {} {records} {way} {dataset}, which would have {left} then\n", self.past()),

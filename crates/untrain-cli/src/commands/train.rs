@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use untrain::{LEARNERS, Recipe};
+use untrain::{LEARNERS, Recipe, TrainOptions};
 
 use crate::app::{App, Outcome};
 use crate::commands::show;
@@ -25,7 +25,8 @@ pub(crate) struct Args {
     /// A hyperparameter; may be given many times
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
-    /// The key of all randomness; 0 unless the recipe says otherwise
+    /// The key of all randomness; without it and without one in the recipe file, it follows from what the store's log is now, so
+    /// that nobody can have tried seeds
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Take the place of a model of the same name
@@ -34,10 +35,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
-    let recipe = recipe(args.recipe.as_deref(), args.learner.as_deref(), &args.settings, args.seed)?;
+    let (recipe, has_seed) = recipe(args.recipe.as_deref(), args.learner.as_deref(), &args.settings, args.seed)?;
+    let options = TrainOptions { replace: args.replace, seed_of_log: !has_seed };
     let mut engine = app.write()?;
-    let report =
-        app.words.working(&format!("training {}", args.model), || engine.train(&args.dataset, &args.model, &recipe, args.replace))?;
+    let what = format!("training {}", args.model);
+    let report = app.words.working(&what, || engine.train(&args.dataset, &args.model, &recipe, options))?;
     app.result(&report, show::model)?;
     Ok(Outcome::Done)
 }
@@ -48,15 +50,16 @@ pub(crate) fn learners() -> String {
     format!("The learner: {}", names.join(", "))
 }
 
-/// The recipe of a file, or of a learner with settings.
+/// The recipe of a file, or of a learner with settings, and whether somebody chose its seed.
 pub(crate) fn recipe(
     file: Option<&Path>,
     learner: Option<&str>,
     settings: &[(String, String)],
     seed: Option<u64>,
-) -> anyhow::Result<Recipe> {
+) -> anyhow::Result<(Recipe, bool)> {
     let Some(path) = file else {
-        return Ok(Recipe::new(learner.unwrap_or_default(), settings, seed).map_err(untrain::Error::from)?);
+        let recipe = Recipe::new(learner.unwrap_or_default(), settings, seed).map_err(untrain::Error::from)?;
+        return Ok((recipe, seed.is_some()));
     };
     let text = std::fs::read_to_string(path).map_err(|error| Usage::new(format!("cannot read {}: {error}", path.display())))?;
     let recipe = Recipe::from_toml(&text).map_err(untrain::Error::from);
@@ -64,7 +67,7 @@ pub(crate) fn recipe(
     if let Some(seed) = seed {
         recipe.seed = seed;
     }
-    Ok(recipe)
+    Ok((recipe, seed.is_some() || Recipe::has_seed(&text)))
 }
 
 /// Parses `KEY=VALUE`.

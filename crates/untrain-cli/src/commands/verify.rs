@@ -1,6 +1,9 @@
 //! `verify`: the proof that a model holds nothing of what it forgot.
 
+use std::path::PathBuf;
+
 use untrain::Verification;
+use untrain_ledger::keys::SecretKey;
 
 use crate::app::{App, Outcome};
 use crate::table::{counted, duration, factor, facts};
@@ -10,11 +13,24 @@ use crate::table::{counted, duration, factor, facts};
 pub(crate) struct Args {
     /// The model
     model: String,
+    /// State the outcome in the trail, under the auditor's key
+    #[arg(long, requires = "key")]
+    signed: bool,
+    /// The file of the auditor's private key; `untrain keys new --role auditor` makes one
+    #[arg(long, value_name = "FILE", requires = "signed")]
+    key: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
-    let engine = app.read()?;
-    let report = app.words.working(&format!("retraining {}", args.model), || engine.verify(&args.model))?;
+    let what = format!("retraining {}", args.model);
+    let report = if let Some(path) = &args.key {
+        let key = SecretKey::load(path, app.passphrase()?.as_deref()).map_err(untrain::Error::from)?;
+        let mut engine = app.write()?;
+        app.words.working(&what, || engine.verify_signed(&args.model, &key))?
+    } else {
+        let engine = app.read()?;
+        app.words.working(&what, || engine.verify(&args.model))?
+    };
     app.result(&report, human)?;
     Ok(if report.equal { Outcome::Done } else { Outcome::No })
 }
@@ -31,6 +47,14 @@ fn human(report: &Verification) -> String {
         ("  retrained", report.retrained_state_digest.to_string()),
         ("retraining", duration(report.retrain_seconds)),
     ]);
+    if let (Some(committed), Some(found)) = (report.committed, report.commitment)
+        && committed != found
+    {
+        text += &facts([("records committed to", committed.to_string()), ("records found", found.to_string())]);
+    }
+    if let Some(statement) = &report.statement {
+        text += &facts([("stated as", statement.to_string())]);
+    }
     if let (Some(seconds), Some(speedup)) = (report.forget_seconds, report.speedup) {
         text += &facts([("last forgetting", duration(seconds)), ("speed-up", factor(speedup))]);
     }

@@ -2,7 +2,8 @@
 
 use untrain_core::Digest;
 
-use crate::{Error, Name};
+use crate::statement::Kind;
+use crate::{Error, Hash, Name};
 
 /// A dataset: opaque records in parts, and what describes them.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,8 @@ pub struct DatasetRow {
     pub records: u64,
     /// The records, in the order of `index`. They are in parts so that to forget a record rewrites only one.
     pub parts: Vec<Part>,
+    /// The commitment to its records; none in a dataset that was stored before there were commitments.
+    pub commitment: Option<Committing>,
     /// When this version was stored, in Unix milliseconds.
     pub created_ms: i64,
 }
@@ -30,6 +33,28 @@ pub struct Part {
     pub digest: Digest,
     /// How many records it has.
     pub records: u64,
+}
+
+/// The commitment to the records of a dataset, and where the records' own commitments are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committing {
+    /// The root of the [`CommitmentSet`](crate::commitment::CommitmentSet) of all of them.
+    pub root: Hash,
+    /// How many of a commitment's first bits tell its bucket.
+    pub bits: u8,
+    /// The buckets that are not empty, by prefix.
+    pub buckets: Vec<BucketRow>,
+}
+
+/// A bucket of commitments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BucketRow {
+    /// The first bits of its commitments.
+    pub prefix: u32,
+    /// The digest of its blob: the commitments in order, 32 bytes each.
+    pub digest: Digest,
+    /// Its [`bucket_root`](crate::commitment::bucket_root).
+    pub root: Hash,
 }
 
 /// The current version of a model.
@@ -100,36 +125,107 @@ pub enum Operation {
     Learn,
 }
 
-/// A request that was carried out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestRow {
-    /// Its number; numbers grow and are never used twice.
-    pub number: u64,
-    /// What it asked for.
-    pub operation: Operation,
-    /// Of which dataset.
-    pub dataset: Name,
-    /// For how many records.
-    pub records: u64,
-    /// What was done, as JSON. It outlives the records, so it must hold no record's id and no value.
-    pub report: String,
-    /// When it was carried out, in Unix milliseconds.
-    pub created_ms: i64,
+/// How far a request has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Its records are known; nothing was done yet.
+    Scoped,
+    /// The new versions are out, and the old bytes are not all gone yet.
+    Published,
+    /// The new versions are out, and a legal hold keeps the records.
+    Held,
+    /// All was done.
+    Closed,
+    /// It was refused.
+    Refused,
+    /// Whoever made it took it back.
+    Cancelled,
 }
 
-/// A request to be stored; its number is [`Store::next_request`](crate::Store::next_request).
+/// A request to forget or to learn.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewRequest {
+pub struct Request {
+    /// A random name, by which the log speaks of it.
+    pub id: Name,
+    /// What the requester calls it. It may be personal data, so it goes nowhere else.
+    pub key: Option<String>,
     /// What it asks for.
     pub operation: Operation,
     /// Of which dataset.
     pub dataset: Name,
+    /// How far it has come.
+    pub state: State,
     /// For how many records.
     pub records: u64,
+    /// Its clocks and the like, as JSON. It outlives the records, so it must hold no record's id and no value.
+    pub facts: String,
     /// What was done, as JSON. It outlives the records, so it must hold no record's id and no value.
     pub report: String,
-    /// When it was carried out, in Unix milliseconds.
+    /// When it was stored, or carried out, in Unix milliseconds.
     pub created_ms: i64,
+}
+
+/// A request with its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRow {
+    /// Its number; numbers grow and are never used twice.
+    pub number: u64,
+    /// The request that it was carried out with, the first of a batch; none if that is itself.
+    pub carried_with: Option<u64>,
+    /// The request.
+    pub request: Request,
+}
+
+/// A signed statement on its way to the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewStatement {
+    /// Its kind.
+    pub kind: Kind,
+    /// The bytes of its envelope.
+    pub entry: Vec<u8>,
+    /// The request that it is about, if it is about one: the one that the change stores, or another.
+    pub request: Option<OfRequest>,
+    /// The model and the version that it is about, if it is about one.
+    pub model: Option<(Name, u64)>,
+    /// Whether it waits until what the change gives up is erased.
+    pub after_erasing: bool,
+}
+
+/// Which request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfRequest {
+    /// The one that the change stores.
+    New,
+    /// One that is there.
+    Number(u64),
+}
+
+/// A signed statement as the store has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementRow {
+    /// Its number; later ones are greater.
+    pub number: u64,
+    /// Its kind.
+    pub kind: Kind,
+    /// The digest of its envelope.
+    pub digest: Digest,
+    /// The request that it is about.
+    pub request: Option<u64>,
+    /// The model and the version that it is about.
+    pub model: Option<(Name, u64)>,
+    /// Whether it waits for an erasing.
+    pub after_erasing: bool,
+    /// Its bytes or its place in the log.
+    pub place: Place,
+}
+
+/// Where a statement is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// It waits for the log: the bytes of its envelope.
+    Waiting(Vec<u8>),
+    /// At an index of the log.
+    Logged(u64),
 }
 
 /// A version of a model to be published, and what made it.
@@ -154,10 +250,30 @@ pub struct Change {
     pub drop_datasets: Vec<Name>,
     /// Datasets to be stored. Their version is one more than the stored one's, or 1.
     pub datasets: Vec<DatasetRow>,
-    /// The request that the change answers.
-    pub request: Option<NewRequest>,
+    /// A request to be stored; its number is [`Store::next_request`](crate::Store::next_request).
+    pub request: Option<Request>,
+    /// The records of that request, if they are to be kept until it is carried out.
+    pub scope: Vec<String>,
+    /// Requests that have come further. Their records are no longer kept for them unless they are [`State::Scoped`].
+    pub requests: Vec<RequestRow>,
     /// Models to be published. Their version is one more than the stored one's, or 1.
     pub models: Vec<Version>,
+    /// The request that the models answer, where it is not the new one.
+    pub answers: Option<u64>,
+    /// Statements to be logged, in order.
+    pub statements: Vec<NewStatement>,
+    /// Statements that are in the log now: their numbers and places.
+    pub logged: Vec<(u64, u64)>,
+    /// Keyed hashes of what is forgotten, for the request of the change: the new one, or the one that it answers.
+    pub forgotten: Vec<(Name, Hash)>,
+    /// Keyed hashes that are to be known no longer.
+    pub welcome: Vec<(Name, Hash)>,
+    /// Blobs with what the receipts of requests show; each takes the place of the one before.
+    pub evidence: Vec<(OfRequest, Digest)>,
+    /// Blobs that a legal hold on a request keeps.
+    pub holds: Vec<(OfRequest, Digest)>,
+    /// Requests that no hold is on any longer.
+    pub releases: Vec<u64>,
 }
 
 /// What a commit did. The change itself is durable.
@@ -170,6 +286,22 @@ pub struct Committed {
     pub erased: Vec<Digest>,
     /// Why some old bytes are still there, if they are. The next commit and the next opening for writing try again.
     pub unfinished: Option<Error>,
+}
+
+impl State {
+    pub(super) const ALL: [Self; 6] = [Self::Scoped, Self::Published, Self::Held, Self::Closed, Self::Refused, Self::Cancelled];
+
+    /// The state as one word, as it stands in the database and should in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scoped => "scoped",
+            Self::Published => "published",
+            Self::Held => "held",
+            Self::Closed => "closed",
+            Self::Refused => "refused",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }
 
 impl Event {
@@ -200,13 +332,18 @@ impl Operation {
 impl Change {
     /// Whether the change takes content out of the database, and not only adds some.
     pub(super) fn takes_away(&self) -> bool {
-        let Self { replace, drop_models, drop_datasets, datasets: _, request: _, models: _ } = self;
-        *replace || !drop_models.is_empty() || !drop_datasets.is_empty()
+        let Self { replace, drop_models, drop_datasets, datasets: _, request: _, scope: _, requests, models: _, answers: _, .. } = self;
+        // A statement leaves the database when it is in the log, where everybody can read it.
+        let Self { statements: _, logged: _, forgotten: _, welcome, evidence: _, holds: _, releases, .. } = self;
+        *replace || [drop_models.len(), drop_datasets.len(), requests.len(), welcome.len(), releases.len()] != [0; 5]
     }
 
     /// The blobs that the change refers to.
     pub(super) fn digests(&self) -> impl Iterator<Item = &Digest> {
         let parts = self.datasets.iter().flat_map(|dataset| dataset.parts.iter().map(|part| &part.digest));
-        parts.chain(self.models.iter().flat_map(|version| [&version.model.artefact, &version.model.state]))
+        let buckets = self.datasets.iter().flat_map(|dataset| &dataset.commitment);
+        let buckets = buckets.flat_map(|commitment| commitment.buckets.iter().map(|bucket| &bucket.digest));
+        let models = self.models.iter().flat_map(|version| [&version.model.artefact, &version.model.state]);
+        parts.chain(buckets).chain(models).chain(self.holds.iter().chain(&self.evidence).map(|(_, digest)| digest))
     }
 }

@@ -14,7 +14,7 @@ use crate::{Error, Result};
 const APPLICATION_ID: i32 = 0x756e_7472;
 
 /// The n-th script makes format n of format n - 1. A script that was released is never edited.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// The format that this build writes.
 pub(super) const FORMAT: u32 = MIGRATIONS.len() as u32;

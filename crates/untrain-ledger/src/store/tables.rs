@@ -6,15 +6,19 @@ use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, params};
 use untrain_core::Digest;
 
-use super::rows::{DatasetRow, Event, ModelRow, NewRequest, Operation, Part, Publication, RequestRow, Version};
+use super::rows::{BucketRow, Committing, DatasetRow, Event, ModelRow, Part, Publication, Version};
 use crate::Name;
 
-type Result<T> = rusqlite::Result<T>;
+pub(super) type Result<T> = rusqlite::Result<T>;
 
 pub(super) fn datasets(connection: &Connection) -> Result<Vec<DatasetRow>> {
-    let sql = "SELECT name, version, schema, records, created_ms FROM dataset ORDER BY name";
+    let sql = "SELECT name, version, schema, records, created_ms, bucket_bits, commitment FROM dataset ORDER BY name";
     let mut rows = rows(connection, sql, [], dataset)?;
     for row in &mut rows {
+        if let Some(commitment) = &mut row.commitment {
+            let sql = "SELECT prefix, digest, root FROM bucket WHERE dataset = ?1 ORDER BY prefix";
+            commitment.buckets = self::rows(connection, sql, [row.name.as_str()], bucket)?;
+        }
         let sql = "SELECT position, digest, records FROM part WHERE dataset = ?1 ORDER BY position";
         row.parts = self::rows(connection, sql, [row.name.as_str()], part)?;
     }
@@ -33,25 +37,10 @@ pub(super) fn publications(connection: &Connection, model: &str) -> Result<Vec<P
     rows(connection, sql, [model], publication)
 }
 
-pub(super) fn requests(connection: &Connection) -> Result<Vec<RequestRow>> {
-    let sql = "SELECT number, operation, dataset, records, report, created_ms FROM request ORDER BY number";
-    rows(connection, sql, [], request)
-}
-
-pub(super) fn request_numbered(connection: &Connection, number: u64) -> Result<Option<RequestRow>> {
-    let sql = "SELECT number, operation, dataset, records, report, created_ms FROM request WHERE number = ?1";
-    connection.query_row(sql, [number as i64], request).optional()
-}
-
-/// The number that the next request gets.
-pub(super) fn next_request(connection: &Connection) -> Result<u64> {
-    let last = connection.query_row("SELECT seq FROM sqlite_sequence WHERE name = 'request'", [], |row| unsigned(row, 0)).optional()?;
-    Ok(last.unwrap_or(0) + 1)
-}
-
 /// The digests that any row refers to in order to read its bytes.
 pub(super) fn referenced(connection: &Connection) -> Result<BTreeSet<Digest>> {
-    let sql = "SELECT digest FROM part UNION SELECT artefact FROM model UNION SELECT state FROM model";
+    let sql = "SELECT digest FROM part UNION SELECT digest FROM bucket UNION SELECT digest FROM hold UNION SELECT digest FROM evidence
+               UNION SELECT artefact FROM model UNION SELECT state FROM model";
     Ok(rows(connection, sql, [], |row| digest(row, 0))?.into_iter().collect())
 }
 
@@ -71,28 +60,26 @@ pub(super) fn drop_row(transaction: &Transaction<'_>, table: Table, name: &Name)
 }
 
 pub(super) fn store_dataset(transaction: &Transaction<'_>, row: &DatasetRow) -> Result<()> {
-    let DatasetRow { name, version, schema, records, parts, created_ms } = row;
+    let DatasetRow { name, version, schema, records, parts, commitment, created_ms } = row;
+    let (bits, root) = (commitment.as_ref().map(|c| c.bits), commitment.as_ref().map(|c| c.root.to_string()));
     transaction.execute(
-        "INSERT INTO dataset (name, version, schema, records, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO dataset (name, version, schema, records, created_ms, bucket_bits, commitment) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (name) DO UPDATE SET version = excluded.version, schema = excluded.schema, records = excluded.records,
-                                          created_ms = excluded.created_ms",
-        params![name.as_str(), *version as i64, schema, *records as i64, created_ms],
+                                          created_ms = excluded.created_ms, bucket_bits = excluded.bucket_bits,
+                                          commitment = excluded.commitment",
+        params![name.as_str(), *version as i64, schema, *records as i64, created_ms, bits, root],
     )?;
+    transaction.execute("DELETE FROM bucket WHERE dataset = ?1", [name.as_str()])?;
+    let mut insert = transaction.prepare("INSERT INTO bucket (dataset, prefix, digest, root) VALUES (?1, ?2, ?3, ?4)")?;
+    for BucketRow { prefix, digest, root } in commitment.iter().flat_map(|commitment| &commitment.buckets) {
+        insert.execute(params![name.as_str(), prefix, digest.to_string(), root.to_string()])?;
+    }
     transaction.execute("DELETE FROM part WHERE dataset = ?1", [name.as_str()])?;
     let mut insert = transaction.prepare("INSERT INTO part (dataset, position, digest, records) VALUES (?1, ?2, ?3, ?4)")?;
     for Part { index, digest, records } in parts {
         insert.execute(params![name.as_str(), index, digest.to_string(), *records as i64])?;
     }
     Ok(())
-}
-
-pub(super) fn store_request(transaction: &Transaction<'_>, row: &NewRequest) -> Result<u64> {
-    let NewRequest { operation, dataset, records, report, created_ms } = row;
-    transaction.execute(
-        "INSERT INTO request (operation, dataset, records, report, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![operation.as_str(), dataset.as_str(), *records as i64, report, created_ms],
-    )?;
-    Ok(transaction.last_insert_rowid() as u64)
 }
 
 pub(super) fn store_model(transaction: &Transaction<'_>, row: &Version, request: Option<u64>) -> Result<()> {
@@ -154,8 +141,19 @@ fn dataset(row: &Row<'_>) -> Result<DatasetRow> {
         schema: row.get(2)?,
         records: unsigned(row, 3)?,
         parts: Vec::new(),
+        commitment: committing(row)?,
         created_ms: row.get(4)?,
     })
+}
+
+/// The commitment of a dataset, without its buckets.
+fn committing(row: &Row<'_>) -> Result<Option<Committing>> {
+    let bits: Option<u8> = row.get(5)?;
+    bits.map(|bits| Ok(Committing { root: parsed(row, 6)?, bits, buckets: Vec::new() })).transpose()
+}
+
+fn bucket(row: &Row<'_>) -> Result<BucketRow> {
+    Ok(BucketRow { prefix: row.get(0)?, digest: digest(row, 1)?, root: parsed(row, 2)? })
 }
 
 fn part(row: &Row<'_>) -> Result<Part> {
@@ -191,41 +189,30 @@ fn publication(row: &Row<'_>) -> Result<Publication> {
     })
 }
 
-fn request(row: &Row<'_>) -> Result<RequestRow> {
-    Ok(RequestRow {
-        number: unsigned(row, 0)?,
-        operation: word(row, 1, &Operation::ALL, Operation::as_str)?,
-        dataset: name(row, 2)?,
-        records: unsigned(row, 3)?,
-        report: row.get(4)?,
-        created_ms: row.get(5)?,
-    })
-}
-
-fn rows<T>(connection: &Connection, sql: &str, given: impl Params, read: fn(&Row<'_>) -> Result<T>) -> Result<Vec<T>> {
+pub(super) fn rows<T>(connection: &Connection, sql: &str, given: impl Params, read: fn(&Row<'_>) -> Result<T>) -> Result<Vec<T>> {
     connection.prepare(sql)?.query_map(given, read)?.collect()
 }
 
 /// SQLite's integers are signed; the same 64 bits come back as went in.
-fn unsigned(row: &Row<'_>, column: usize) -> Result<u64> {
+pub(super) fn unsigned(row: &Row<'_>, column: usize) -> Result<u64> {
     row.get::<_, i64>(column).map(|number| number as u64)
 }
 
-fn digest(row: &Row<'_>, column: usize) -> Result<Digest> {
+pub(super) fn digest(row: &Row<'_>, column: usize) -> Result<Digest> {
     parsed(row, column)
 }
 
-fn name(row: &Row<'_>, column: usize) -> Result<Name> {
+pub(super) fn name(row: &Row<'_>, column: usize) -> Result<Name> {
     parsed(row, column)
 }
 
-fn parsed<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(row: &Row<'_>, column: usize) -> Result<T> {
+pub(super) fn parsed<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(row: &Row<'_>, column: usize) -> Result<T> {
     let text: String = row.get(column)?;
     text.parse().map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }
 
 /// The value whose word stands in the column.
-fn word<T: Copy>(row: &Row<'_>, column: usize, all: &[T], as_str: fn(T) -> &'static str) -> Result<T> {
+pub(super) fn word<T: Copy>(row: &Row<'_>, column: usize, all: &[T], as_str: fn(T) -> &'static str) -> Result<T> {
     let found: String = row.get(column)?;
     let value = all.iter().copied().find(|value| as_str(*value) == found);
     value.ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(FromSqlError::InvalidType)))

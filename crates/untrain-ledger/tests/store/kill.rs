@@ -108,7 +108,7 @@ fn check(dir: &Path, acknowledged: u64) -> u64 {
     }
     let blobs = dir.join("blobs");
     let count = if blobs.exists() { files(&blobs).len() } else { 0 };
-    assert_eq!(count, if version == 0 { 0 } else { 4 }, "a blob is left over or missing");
+    assert_eq!(count, if version == 0 { 0 } else { 5 }, "a blob is left over or missing");
     assert_eq!(fs::metadata(dir.join("untrain.db-wal")).unwrap().len(), 0);
     version
 }

@@ -33,14 +33,7 @@ fn what_is_committed_is_read_back() {
         assert_eq!(store.model("forest").unwrap(), trained.model);
         assert_eq!(store.models_of("adults").unwrap(), from_ref(&trained.model));
         assert_eq!(store.blob(&stored.parts[1].digest).unwrap(), b"part two");
-        let answer = RequestRow {
-            number: 1,
-            operation: asked.operation,
-            dataset: asked.dataset.clone(),
-            records: asked.records,
-            report: asked.report.clone(),
-            created_ms: asked.created_ms,
-        };
+        let answer = RequestRow { number: 1, carried_with: None, request: asked.clone() };
         assert_eq!(store.requests().unwrap(), from_ref(&answer));
         assert_eq!(store.request(1).unwrap(), answer);
         assert_eq!(store.next_request().unwrap(), 2);
@@ -67,7 +60,8 @@ fn a_new_version_replaces_the_old_one_and_its_bytes_but_not_its_history() {
         request: Some(request("adults", Operation::Forget)),
         ..Change::default()
     };
-    let mut expected = vec![first.parts[1].digest, trained.model.artefact, trained.model.state];
+    let bucket = first.commitment.as_ref().unwrap().buckets[0].digest;
+    let mut expected = vec![first.parts[1].digest, bucket, trained.model.artefact, trained.model.state];
     expected.sort();
     let mut erased = commit(&mut store, &change).unwrap();
     erased.sort();
@@ -135,7 +129,7 @@ fn a_dataset_with_models_is_dropped_only_together_with_them() {
     let error = store.commit(&alone).unwrap_err();
     assert_eq!(error.to_string(), "the dataset \"adults\" has models: forest");
     let both = Change { drop_models: vec!["forest".parse().unwrap()], drop_datasets: vec![name], ..Change::default() };
-    assert_eq!(commit(&mut store, &both).unwrap().len(), 3);
+    assert_eq!(commit(&mut store, &both).unwrap().len(), 4);
     assert_eq!((store.datasets().unwrap(), store.models().unwrap()), (vec![], vec![]));
     assert!(files(&place.path().join("blobs")).is_empty());
 }

@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use untrain_core::Digest;
-use untrain_ledger::{Access, Change, DatasetRow, Event, ModelRow, NewRequest, Operation, Part, Result, Store, Version};
+use untrain_ledger::{
+    Access, BucketRow, Change, Committing, DatasetRow, Event, Hash, ModelRow, Operation, Part, Request, Result, State, Store, Version,
+};
 
 pub(crate) fn open(dir: &Path, access: Access) -> Result<Store> {
     Store::open(dir, access, Duration::ZERO, &mut || ())
@@ -26,8 +29,13 @@ pub(crate) fn dataset(store: &Store, name: &str, version: u64, parts: &[&str]) -
         schema: format!(r#"{{"columns":["{name}"]}}"#),
         records: 10 * parts.len() as u64,
         parts: parts.iter().enumerate().map(part).collect(),
+        commitment: Some(Committing { root: Hash([7; 32]), bits: 3, buckets: vec![bucket(store, version)] }),
         created_ms: 1_700_000_000_000,
     }
+}
+
+fn bucket(store: &Store, version: u64) -> BucketRow {
+    BucketRow { prefix: 5, digest: store.put(format!("commitments {version}").as_bytes()).unwrap(), root: Hash([8; 32]) }
 }
 
 pub(crate) fn model(store: &Store, name: &str, dataset: &str, version: u64, event: Event) -> Version {
@@ -47,11 +55,17 @@ pub(crate) fn model(store: &Store, name: &str, dataset: &str, version: u64, even
     Version { model, event }
 }
 
-pub(crate) fn request(dataset: &str, operation: Operation) -> NewRequest {
-    NewRequest {
+pub(crate) fn request(dataset: &str, operation: Operation) -> Request {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
+    Request {
+        id: format!("r-{since:x}-{}", MADE.fetch_add(1, Ordering::Relaxed)).parse().unwrap(),
+        key: None,
         operation,
         dataset: dataset.parse().unwrap(),
+        state: State::Closed,
         records: 3,
+        facts: r#"{"regime":"gdpr"}"#.to_owned(),
         report: r#"{"forgotten":3}"#.to_owned(),
         created_ms: 1_700_000_000_002,
     }

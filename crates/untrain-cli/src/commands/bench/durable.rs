@@ -1,11 +1,11 @@
 //! What a request costs on its way through the store, beside the same work in memory.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 use untrain::import::Roles;
-use untrain::{Access, Engine, ForgetOptions, Recipe, Task};
+use untrain::{Access, Engine, ForgetOptions, ImportOptions, OpenOptions, Recipe, Task, TrainOptions};
 use untrain_exact::Params;
 
 use super::markdown::Table;
@@ -44,7 +44,7 @@ struct Request {
 /// Forgets through a store in a temporary folder.
 pub(super) fn run(params: &Params, seed: u64, data: &Split) -> Result<Durable> {
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let open = || Engine::open(&folder.path().join("store"), Access::Write, Duration::ZERO, &mut || ());
+    let open = || Engine::open(&folder.path().join("store"), Access::Write, OpenOptions::default(), &mut || ());
     let recipe = Recipe::with_params("forest", params, Some(Task::Classification), seed).map_err(untrain::Error::from)?;
     let ids = drawn(&data.train, seed);
     ensure!(ids.len() >= 2 * N_BATCHES * BATCH, "{} has too few records for requests through the store", data.name);
@@ -52,8 +52,8 @@ pub(super) fn run(params: &Params, seed: u64, data: &Split) -> Result<Durable> {
     let (cold, rest) = rest.split_at(N_COLD);
 
     let mut engine = open()?;
-    engine.import(DATASET, &data.train, &Roles::default(), false)?;
-    engine.train(DATASET, MODEL, &recipe, false)?;
+    engine.import(DATASET, &data.train, &Roles::default(), ImportOptions::default())?;
+    engine.train(DATASET, MODEL, &recipe, TrainOptions::default())?;
     let one = requests(singles.chunks(1), |ids| forget(&mut engine, ids))?;
     let hundred = requests(rest.chunks(BATCH).take(N_BATCHES), |ids| forget(&mut engine, ids))?;
     drop(engine);

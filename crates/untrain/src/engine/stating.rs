@@ -1,0 +1,305 @@
+//! What the engine states in the trail, and how statements reach the log.
+
+use untrain_core::{Digest, Forget as _, Schema};
+use untrain_ledger::commitment::{CommitmentSet, SetHead};
+use untrain_ledger::statement::{
+    Affected, Erasure, Fate, File, ModelDigests, Publish, Purge, Request as RequestStatement, RequestRef, SeedOrigin, Statement, Train,
+};
+use untrain_ledger::{Change, Committed, Hash, ModelRow, Name, NewStatement, OfRequest, Place, StatementRow};
+
+use super::{Engine, Loaded, from_json};
+use crate::clock::Clocks;
+use crate::trail::{Trail, program, recipe_digest};
+use crate::{Error, Recipe, Result};
+
+/// How many requests, models and digests one statement holds at the most, so that none has more than 16 KiB.
+const REQUESTS_A_STATEMENT: usize = 32;
+const MODELS_A_STATEMENT: usize = 6;
+const DIGESTS_A_STATEMENT: usize = 48;
+
+/// What happened to a model in a request.
+pub(super) struct Outcome {
+    pub(super) before: ModelRow,
+    pub(super) after: ModelRow,
+    /// Whether the model had learnt a record that leaves.
+    pub(super) affected: bool,
+}
+
+/// What an erasure says of the dataset.
+pub(super) struct Shrunk<'a> {
+    pub(super) dataset: &'a Name,
+    pub(super) schema: &'a Schema,
+    pub(super) before: SetHead,
+    pub(super) after: SetHead,
+    pub(super) forgotten: &'a [Hash],
+}
+
+impl Engine {
+    /// The trail, for those who opened the store for writing.
+    pub(super) fn trail(&self) -> Result<&Trail> {
+        let refuse = || untrain_ledger::Error::OpenedForReading { path: self.store.path().to_owned() };
+        Ok(self.trail.as_ref().ok_or_else(refuse)?)
+    }
+
+    /// Finds out what went to the log before the process that sent it was killed, and sends what waits.
+    pub(super) fn recover(&mut self) -> Result<()> {
+        let (known, mut waiting) = (self.store.logged()?, self.store.waiting()?);
+        let log = self.trail()?.log();
+        let (size, path) = (log.head().size, log.path().to_owned());
+        if size < known {
+            return Err(Error::TrailBehind { path, found: size, expected: known });
+        }
+        let mut logged = Vec::new();
+        for place in known..size {
+            let entry = log.entry(place)?;
+            let found = waiting.iter().position(|row| matches!(&row.place, Place::Waiting(bytes) if *bytes == entry));
+            let Some(found) = found else { return Err(Error::TrailAhead { path, place }) };
+            logged.push((waiting.remove(found).number, place));
+        }
+        self.logged = logged;
+        self.send(true)
+    }
+
+    /// Commits a change and sends its statements. That sending fails does not undo the change: it is told in
+    /// [`Committed::unfinished`], and tried again later.
+    pub(super) fn commit_and_state(&mut self, change: Change) -> Result<Committed> {
+        let logged = std::mem::take(&mut self.logged);
+        let change = Change { logged: logged.clone(), ..change };
+        let mut committed = match self.store.commit(&change) {
+            Ok(committed) => committed,
+            Err(error) => {
+                self.logged = logged;
+                return Err(error.into());
+            }
+        };
+        if let Err(error) = self.send(committed.unfinished.is_none()) {
+            match error {
+                Error::Store(error) => committed.unfinished = committed.unfinished.or(Some(error)),
+                error => return Err(error),
+            }
+        }
+        Ok(committed)
+    }
+
+    /// Sends the statements that wait to the log; those that wait for an erasing only if it is done.
+    fn send(&mut self, erased: bool) -> Result<()> {
+        let (mut numbers, mut entries) = (Vec::new(), Vec::new());
+        for row in self.store.waiting()? {
+            let sent = self.logged.iter().any(|(number, _)| *number == row.number);
+            if let Place::Waiting(entry) = row.place
+                && !sent
+                && (erased || !row.after_erasing)
+            {
+                numbers.push(row.number);
+                entries.push(entry);
+            }
+        }
+        let Some(trail) = self.trail.as_mut().filter(|_| !entries.is_empty()) else { return Ok(()) };
+        let first = trail.append(&entries)?;
+        self.logged.extend(numbers.into_iter().zip(first..));
+        Ok(())
+    }
+
+    /// Says that a model was trained, and that it is what is served.
+    pub(super) fn trained(&self, loaded: &Loaded, row: &ModelRow, seed: SeedOrigin) -> Result<Vec<NewStatement>> {
+        let head = head(loaded)?;
+        Ok(vec![self.train_statement(&loaded.metadata.schema, head, row, seed)?, self.publish_statement(row, None)?])
+    }
+
+    fn train_statement(&self, schema: &Schema, records: SetHead, row: &ModelRow, seed: SeedOrigin) -> Result<NewStatement> {
+        let recipe: Recipe = from_json(row.name.as_str(), &row.recipe)?;
+        let train = Train {
+            model: row.name.clone(),
+            version: row.version,
+            dataset: row.dataset.clone(),
+            records,
+            recipe: recipe_digest(&recipe, schema)?,
+            digests: digests(row),
+            seed,
+            program: program(),
+            at_ms: time(row.created_ms),
+        };
+        self.statement(&Statement::Train(train), None, Some(row), false)
+    }
+
+    /// Says that models learnt more records.
+    pub(super) fn learnt(&self, schema: &Schema, after: SetHead, outcomes: &[Outcome]) -> Result<Vec<NewStatement>> {
+        let mut statements = Vec::new();
+        for outcome in outcomes {
+            // Where the seed came from was stated when the model was registered, and it has not changed.
+            let origin = self.seed_origin(&outcome.after)?;
+            statements.push(self.train_statement(schema, after, &outcome.after, origin)?);
+            statements.push(self.publish_statement(&outcome.after, Some(OfRequest::New))?);
+        }
+        Ok(statements)
+    }
+
+    /// Where the seed of a model came from, by the statement of its registration.
+    fn seed_origin(&self, row: &ModelRow) -> Result<SeedOrigin> {
+        for version in (1..row.version).rev() {
+            for (_, entry) in self.entries_of(&self.store.statements_of_model(row.name.as_str(), version)?)? {
+                if let Statement::Train(train) = envelope(&entry)?.statement() {
+                    return Ok(train.seed.clone());
+                }
+            }
+        }
+        Ok(SeedOrigin::Chosen)
+    }
+
+    /// Says that somebody asked for records to be forgotten.
+    pub(super) fn asked(&self, id: &Name, dataset: &Name, own: &[Hash], clocks: &Clocks, number: OfRequest) -> Result<NewStatement> {
+        let request = RequestStatement {
+            request: id.clone(),
+            dataset: dataset.clone(),
+            regime: clocks.regime.name().to_owned(),
+            records: CommitmentSet::new(own.iter().copied()).head(),
+            received_ms: time(clocks.received_ms),
+            confirm_due_ms: clocks.confirm_due_ms.map(time),
+            due_ms: clocks.due_ms.map(time),
+        };
+        self.statement(&Statement::Request(request), Some(number), None, false)
+    }
+
+    /// Says that records were forgotten, what became of the models, and what is served now.
+    ///
+    /// A statement holds some of the requests and some of the models; together they hold all, each request with each model.
+    pub(super) fn erased(
+        &self,
+        requests: &[(RequestRef, OfRequest)],
+        shrunk: &Shrunk<'_>,
+        outcomes: &[Outcome],
+        at_ms: i64,
+    ) -> Result<Vec<NewStatement>> {
+        let models = outcomes.iter().map(|outcome| affected(outcome, shrunk.schema)).collect::<Result<Vec<_>>>()?;
+        let forgotten = CommitmentSet::new(shrunk.forgotten.iter().copied()).head();
+        let number = requests.first().map(|(_, number)| *number);
+        let mut statements = Vec::new();
+        for requests in requests.chunks(REQUESTS_A_STATEMENT) {
+            // Without a model there is a statement too: of the dataset.
+            let groups = models.chunks(MODELS_A_STATEMENT).map(<[_]>::to_vec);
+            let groups: Vec<Vec<Affected>> = if models.is_empty() { vec![Vec::new()] } else { groups.collect() };
+            for models in groups {
+                let erasure = Erasure {
+                    requests: requests.iter().map(|(request, _)| request.clone()).collect(),
+                    dataset: shrunk.dataset.clone(),
+                    before: shrunk.before,
+                    after: shrunk.after,
+                    forgotten,
+                    models,
+                    program: program(),
+                    at_ms: time(at_ms),
+                };
+                statements.push(self.statement(&Statement::Erasure(erasure), number, None, false)?);
+            }
+        }
+        for outcome in outcomes {
+            statements.push(self.publish_statement(&outcome.after, number)?);
+        }
+        Ok(statements)
+    }
+
+    /// Says, once it is so, that old bytes are gone.
+    pub(super) fn purged(
+        &self,
+        requests: &[(RequestRef, OfRequest)],
+        destroyed: &[Digest],
+        method: &str,
+        at_ms: i64,
+    ) -> Result<Vec<NewStatement>> {
+        let number = requests.first().map(|(_, number)| *number);
+        let mut statements = Vec::new();
+        for requests in requests.chunks(REQUESTS_A_STATEMENT) {
+            for destroyed in destroyed.chunks(DIGESTS_A_STATEMENT) {
+                let purge = Purge {
+                    requests: requests.iter().map(|(request, _)| request.clone()).collect(),
+                    destroyed: destroyed.to_vec(),
+                    method: method.to_owned(),
+                    backups_until_ms: None,
+                    at_ms: time(at_ms),
+                };
+                statements.push(self.statement(&Statement::Purge(purge), number, None, true)?);
+            }
+        }
+        Ok(statements)
+    }
+
+    /// Statements with their bytes, wherever these are.
+    pub(super) fn entries_of(&self, rows: &[StatementRow]) -> Result<Vec<(StatementRow, Vec<u8>)>> {
+        let read = match &self.trail {
+            Some(_) => None,
+            None => Some(crate::trail::read_log(self.store.path())?),
+        };
+        let log = self.trail.as_ref().map(Trail::log).or(read.as_ref());
+        let entry = |row: &StatementRow| match &row.place {
+            Place::Waiting(entry) => Ok(entry.clone()),
+            Place::Logged(place) => match log {
+                Some(log) => Ok(log.entry(*place)?),
+                None => Err(Error::NoTrail { path: self.store.path().to_owned() }),
+            },
+        };
+        rows.iter().map(|row| Ok((row.clone(), entry(row)?))).collect()
+    }
+
+    fn publish_statement(&self, row: &ModelRow, request: Option<OfRequest>) -> Result<NewStatement> {
+        let publish = Publish {
+            model: row.name.clone(),
+            version: row.version,
+            artefact: row.artefact,
+            files: vec![File { name: row.name.to_string(), digest: row.artefact }],
+            floor: row.version,
+            at_ms: time(row.created_ms),
+        };
+        self.statement(&Statement::Publish(publish), request, Some(row), false)
+    }
+
+    fn statement(
+        &self,
+        statement: &Statement,
+        request: Option<OfRequest>,
+        model: Option<&ModelRow>,
+        after_erasing: bool,
+    ) -> Result<NewStatement> {
+        let model = model.map(|row| (row.name.clone(), row.version));
+        Ok(NewStatement { kind: statement.kind(), entry: self.trail()?.sign(statement)?, request, model, after_erasing })
+    }
+}
+
+/// The commitment to a dataset's records.
+pub(super) fn head(loaded: &Loaded) -> Result<SetHead> {
+    let root = loaded.row.commitment.as_ref().map(|commitment| commitment.root);
+    let root = root.ok_or_else(|| Error::NoCommitment { dataset: loaded.row.name.to_string() })?;
+    Ok(SetHead { root, size: loaded.row.records })
+}
+
+pub(super) fn envelope(entry: &[u8]) -> Result<untrain_ledger::envelope::Envelope> {
+    Ok(untrain_ledger::envelope::Envelope::from_json(entry).map_err(untrain_ledger::Error::from)?)
+}
+
+pub(super) fn digests(row: &ModelRow) -> ModelDigests {
+    ModelDigests { artefact: row.artefact, state: row.state }
+}
+
+/// What became of a model.
+fn affected(outcome: &Outcome, schema: &Schema) -> Result<Affected> {
+    let Outcome { before, after, affected } = outcome;
+    let recipe: Recipe = from_json(after.name.as_str(), &after.recipe)?;
+    let fate = match (affected, recipe.learner()?.is_native()) {
+        (false, _) => Fate::Unaffected,
+        (true, true) => Fate::Updated,
+        (true, false) => Fate::Retrained,
+    };
+    Ok(Affected {
+        model: after.name.clone(),
+        recipe: recipe_digest(&recipe, schema)?,
+        version: after.version,
+        before: digests(before),
+        after: Some(digests(after)),
+        guarantee: Some(from_json(after.name.as_str(), &after.guarantee)?),
+        fate,
+    })
+}
+
+/// A time of the trail; no clock of ours is before 1970.
+pub(super) fn time(ms: i64) -> u64 {
+    u64::try_from(ms).unwrap_or(0)
+}

@@ -1,0 +1,231 @@
+//! Whom the trail's readers trust: the policy of a store, its keys, and what the log says.
+
+use std::fs;
+
+use untrain_core::Digest;
+use untrain_ledger::keys::{Role, SecretKey, VerifierKey};
+use untrain_ledger::log::Log;
+use untrain_ledger::policy::Policy;
+use untrain_ledger::statement::Statement;
+
+use super::Engine;
+use super::stating::envelope;
+use crate::report::{KeyLine, KeysReport, LogLine, LogReport};
+use crate::trail::{self, Trail};
+use crate::{Error, Result};
+
+/// The roles that a policy names keys of, in the order in which they are shown.
+const ROLES: [Role; 4] = [Role::Log, Role::Issuer, Role::Witness, Role::Auditor];
+
+impl Engine {
+    /// The policy: what somebody who checks receipts of this store needs, and should get from another place than the receipt.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoTrail`].
+    pub fn policy(&self) -> Result<Policy> {
+        trail::policy(self.store.path())
+    }
+
+    /// The public keys of the store, and where its log and its policy are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoTrail`].
+    pub fn keys(&self) -> Result<KeysReport> {
+        let policy = self.policy()?;
+        let retired = |key: &VerifierKey| {
+            let line = format!("retired {key} ");
+            policy.text().lines().find_map(|text| text.strip_prefix(&line).and_then(|size| size.trim().parse().ok()))
+        };
+        let keys = ROLES.into_iter().flat_map(|role| policy.keys(role).map(move |key| (role, key)));
+        let line = |(role, key): (Role, &VerifierKey)| KeyLine { role: word(role), key: key.to_string(), retired: retired(key) };
+        let quorum = policy.text().lines().find_map(|line| line.strip_prefix("quorum ")).unwrap_or("none").trim().to_owned();
+        Ok(KeysReport {
+            keys: keys.map(line).collect(),
+            quorum,
+            policy: trail::policy_path(self.store.path()).display().to_string(),
+            log: trail::place(self.store.path()).display().to_string(),
+        })
+    }
+
+    /// Has the policy trust a witness or an auditor; a witness also has a name there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] for a key that the policy has already, or of another role.
+    pub fn trust(&mut self, key: &VerifierKey, name: Option<&str>) -> Result<KeysReport> {
+        self.trail()?;
+        let line = match key.role() {
+            Role::Auditor => format!("auditor {key}"),
+            Role::Witness => format!("witness {} {key}", name.map_or_else(|| key.name().replace(['/', '.'], "-"), str::to_owned)),
+            Role::Log | Role::Issuer => return Err(Error::OwnKey { role: word(key.role()) }),
+        };
+        // Before the quorum, which can only name what stands above it.
+        let mut lines: Vec<String> = self.policy()?.text().lines().map(str::to_owned).collect();
+        let place = lines.iter().position(|line| line.starts_with("group ") || line.starts_with("quorum ")).unwrap_or(lines.len());
+        lines.insert(place, line);
+        self.replace_policy(&lines)
+    }
+
+    /// Has the policy ask for so many cosignatures: of `n` of the witnesses, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] for more than there are witnesses.
+    pub fn require_witnesses(&mut self, n: usize) -> Result<KeysReport> {
+        self.trail()?;
+        let policy = self.policy()?;
+        let lines = policy.text().lines().filter(|line| !line.starts_with("group witnesses ") && !line.starts_with("quorum "));
+        let mut lines: Vec<String> = lines.map(str::to_owned).collect();
+        let names: Vec<&str> =
+            policy.text().lines().filter_map(|line| line.strip_prefix("witness ")).filter_map(|rest| rest.split(' ').next()).collect();
+        let place = lines.iter().position(|line| line.starts_with("retired ")).unwrap_or(lines.len());
+        let quorum = if n == 0 { "quorum none" } else { "quorum witnesses" };
+        lines.insert(place, quorum.to_owned());
+        if n > 0 {
+            lines.insert(place, format!("group witnesses {n} {}", names.join(" ")));
+        }
+        self.replace_policy(&lines)
+    }
+
+    /// Replaces the log's or the issuer's key by a new one. The old public key stays in the policy, for what it signed before; its
+    /// private key is destroyed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub fn rotate(&mut self, role: Role, passphrase: Option<&str>) -> Result<KeysReport> {
+        let old = match role {
+            Role::Log => self.trail()?.log_key().clone(),
+            Role::Issuer => self.trail()?.issuer_key().clone(),
+            Role::Witness | Role::Auditor => return Err(Error::OwnKey { role: word(role) }),
+        };
+        let new = SecretKey::generate(old.name(), role)?;
+        let dir = self.store.path().to_owned();
+        let trail = self.trail.as_mut().ok_or_else(|| Error::NoTrail { path: trail::place(&dir) })?;
+        trail.rotate(&dir, role, new, passphrase, &old)?;
+        self.keys()
+    }
+
+    fn replace_policy(&self, lines: &[String]) -> Result<KeysReport> {
+        let text = lines.join("\n") + "\n";
+        let _: Policy = text.parse().map_err(untrain_ledger::Error::from)?;
+        trail::replace_policy(self.store.path(), &text)?;
+        self.keys()
+    }
+
+    /// The entries of the log from `first` on, at most `n`; every signature and every proof is checked by the policy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoTrail`]; [`Error::Store`] for an entry that the policy refuses.
+    pub fn log(&self, first: u64, n: u64) -> Result<LogReport> {
+        let read = if self.trail.is_some() { None } else { Some(trail::read_log(self.store.path())?) };
+        let Some(log) = self.trail.as_ref().map(Trail::log).or(read.as_ref()) else {
+            return Err(Error::NoTrail { path: trail::place(self.store.path()) });
+        };
+        let size = log.head().size;
+        let entries = (first..size.min(first.saturating_add(n))).map(|place| line(log, place)).collect::<Result<Vec<_>>>()?;
+        Ok(LogReport {
+            origin: log.checkpoint().text().lines().next().unwrap_or_default().to_owned(),
+            size,
+            root: log.head().root,
+            waiting: (self.store.waiting()?.len() as u64).saturating_sub(size.saturating_sub(self.store.logged()?)),
+            entries,
+            audited: false,
+        })
+    }
+
+    /// Reads the whole log: every entry fits the tiles and the checkpoint, and every statement is signed by a key of the policy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] with what does not fit.
+    pub fn audit_log(&self) -> Result<LogReport> {
+        let log = trail::read_log(self.store.path())?;
+        log.audit()?;
+        let policy = self.policy()?;
+        for place in 0..log.head().size {
+            policy.verify(&log.entry(place)?, &log.prove(place)?).map_err(untrain_ledger::Error::from)?;
+        }
+        Ok(LogReport { audited: true, ..self.log(log.head().size, 0)? })
+    }
+
+    /// Adds cosignatures of witnesses, as `untrain witness` prints them, to the log's checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the policy does not trust the witness, or if the checkpoint is another by now.
+    pub fn cosign(&mut self, text: &str) -> Result<LogReport> {
+        let note: untrain_ledger::note::Note = text.parse().map_err(untrain_ledger::Error::from)?;
+        let policy = self.policy()?;
+        let mut found = false;
+        for key in policy.keys(Role::Witness) {
+            found |= note.cosigned_at("checkpoint", key).map_err(untrain_ledger::Error::from)?.is_some();
+        }
+        if !found {
+            return Err(Error::NoWitness);
+        }
+        let dir = self.store.path().to_owned();
+        let trail = self.trail.as_mut().ok_or_else(|| Error::NoTrail { path: trail::place(&dir) })?;
+        trail.add_cosignatures(&note)?;
+        self.log(0, 0)
+    }
+}
+
+/// A role as one word, as it stands in a policy.
+pub(crate) fn word(role: Role) -> &'static str {
+    match role {
+        Role::Log => "log",
+        Role::Issuer => "issuer",
+        Role::Witness => "witness",
+        Role::Auditor => "auditor",
+    }
+}
+
+fn counted(n: u64, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+}
+
+fn line(log: &Log, place: u64) -> Result<LogLine> {
+    let entry = log.entry(place)?;
+    let envelope = envelope(&entry)?;
+    let statement = envelope.statement();
+    let (about, at_ms) = match statement {
+        Statement::Train(train) => (format!("{} (version {}) of {}", train.model, train.version, train.dataset), train.at_ms),
+        Statement::Request(request) => {
+            (format!("{}: {} of {}", request.request, counted(request.records.size, "record"), request.dataset), request.received_ms)
+        }
+        Statement::Erasure(erasure) => {
+            let (gone, left) = (erasure.forgotten.size, erasure.after.size);
+            (
+                format!(
+                    "{} out of {}, {left} left, {}",
+                    counted(gone, "record"),
+                    erasure.dataset,
+                    counted(erasure.models.len() as u64, "model")
+                ),
+                erasure.at_ms,
+            )
+        }
+        Statement::Publish(publish) => (format!("{} (version {})", publish.model, publish.version), publish.at_ms),
+        Statement::Purge(purge) => (counted(purge.destroyed.len() as u64, "blob"), purge.at_ms),
+        Statement::Replay(replay) => {
+            let verdict = if replay.expected == replay.obtained { "equal" } else { "NOT equal" };
+            (format!("{} (version {}): {verdict}", replay.model, replay.version), replay.at_ms)
+        }
+    };
+    let signer = envelope.signers().next().unwrap_or_default().to_owned();
+    Ok(LogLine { place, kind: statement.kind().name(), about, at_ms, signer, digest: Digest::of(&entry) })
+}
+
+/// Reads a public key, or the file that holds one.
+///
+/// # Errors
+///
+/// [`Error::Store`].
+pub fn verifier_key(text: &str) -> Result<VerifierKey> {
+    let text = fs::read_to_string(text).unwrap_or_else(|_| text.to_owned());
+    Ok(text.trim().parse::<VerifierKey>().map_err(untrain_ledger::Error::from)?)
+}

@@ -1,0 +1,263 @@
+//! The trail of a store: its keys, its log, and what the engine states there.
+//!
+//! ```text
+//! trail/                  the log, which a file server can publish
+//! keys/log.key            signs its checkpoints
+//! keys/issuer.key         signs statements
+//! keys/suppression.key    hides what was forgotten, so that it can be recognised when it comes back
+//! keys/policy.txt         whom to trust: given to whoever checks receipts
+//! ```
+//!
+//! What is stated stands in the database first, in the same commit as what it is about, and goes to the log after it. A process
+//! that is killed in between leaves statements that wait; whoever opens the store for writing next sends them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use untrain_core::{Digest, Schema, Seed};
+use untrain_ledger::checkpoint::Checkpoint;
+use untrain_ledger::commitment::{SALT_BYTES, Salt};
+use untrain_ledger::envelope::Envelope;
+use untrain_ledger::keys::{Role, SecretKey, Signer as _, VerifierKey};
+use untrain_ledger::log::Log;
+use untrain_ledger::note::Note;
+use untrain_ledger::policy::Policy;
+use untrain_ledger::statement::{Program, SeedOrigin, Statement};
+use untrain_ledger::{Access, Hash, Name};
+
+use crate::{Error, Recipe, Result};
+
+const LOG: &str = "trail";
+const KEYS: &str = "keys";
+
+/// What a keyed hash is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tagged {
+    Record,
+    Subject,
+}
+
+/// The trail, open for stating.
+#[derive(Debug)]
+pub(crate) struct Trail {
+    log: Log,
+    log_key: SecretKey,
+    issuer: SecretKey,
+}
+
+impl Trail {
+    /// Opens the trail of the store in `dir`, and makes it if there is none.
+    pub(crate) fn open(dir: &Path, passphrase: Option<&str>, wait: Duration) -> Result<Self> {
+        let (keys, log) = (dir.join(KEYS), dir.join(LOG));
+        fs::create_dir_all(&keys).map_err(|source| io_error("create", &keys, source))?;
+        let name = match public_key(&keys, Role::Log) {
+            Ok(key) => key.name().to_owned(),
+            Err(_) => format!("untrain.local/{}", &Hash(*Salt::generate()?.as_bytes()).to_string()[..8]),
+        };
+        let log_key = key(&keys.join("log.key"), &name, Role::Log, passphrase)?;
+        let name = log_key.verifier().name().to_owned();
+        let issuer = key(&keys.join("issuer.key"), &format!("{name}/issuer"), Role::Issuer, passphrase)?;
+        let policy = keys.join("policy.txt");
+        if !policy.is_file() {
+            let text = format!("log {}\nissuer {}\nquorum none\n", log_key.verifier(), issuer.verifier());
+            write_new(&policy, text.as_bytes())?;
+        }
+        let log = if Log::exists(&log) { Log::open(&log, Access::Write, log_key.verifier(), wait)? } else { Log::create(&log, &log_key)? };
+        Ok(Self { log, log_key, issuer })
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The current checkpoint, without signatures.
+    pub(crate) fn checkpoint(&self) -> Result<Checkpoint> {
+        Ok(self.log.checkpoint().text().parse().map_err(untrain_ledger::Error::from)?)
+    }
+
+    /// The seed of a model that is registered now.
+    pub(crate) fn seed(&self, model: &Name) -> Result<(Seed, SeedOrigin)> {
+        Ok(SeedOrigin::of(&self.checkpoint()?, model))
+    }
+
+    /// The signed bytes of a statement.
+    pub(crate) fn sign(&self, statement: &Statement) -> Result<Vec<u8>> {
+        Ok(Envelope::sign(statement, &self.issuer)?.to_json().map_err(untrain_ledger::Error::from)?)
+    }
+
+    /// Appends entries, and gives the index of the first.
+    pub(crate) fn append(&mut self, entries: &[Vec<u8>]) -> Result<u64> {
+        Ok(self.log.append(entries, &self.log_key)?.start)
+    }
+
+    /// Adds the cosignatures of a note to the checkpoint, if it is the same one.
+    pub(crate) fn add_cosignatures(&mut self, note: &Note) -> Result<()> {
+        if note.text() != self.log.checkpoint().text() {
+            return Err(Error::OtherCheckpoint);
+        }
+        Ok(self.log.add_cosignatures(note.signatures())?)
+    }
+
+    pub(crate) fn log_key(&self) -> &VerifierKey {
+        self.log_key.verifier()
+    }
+
+    pub(crate) fn issuer_key(&self) -> &VerifierKey {
+        self.issuer.verifier()
+    }
+
+    /// Takes a new key into use and destroys the old one; gives the size of the log, from which on the old one signs nothing.
+    pub(crate) fn rotate(&mut self, dir: &Path, role: Role, new: SecretKey, passphrase: Option<&str>, old: &VerifierKey) -> Result<u64> {
+        let size = self.log.head().size;
+        let keys = dir.join(KEYS);
+        let path = keys.join(if role == Role::Log { "log.key" } else { "issuer.key" });
+        if role == Role::Log {
+            // The checkpoint has both keys' signatures before the new key is the log's.
+            let note = Note::sign(self.log.checkpoint().text(), &new)?;
+            self.log.add_cosignatures(note.signatures())?;
+        }
+        let (next, gone) = (path.with_extension("next"), path.with_extension("old"));
+        untrain_ledger::keys::destroy(&next)?;
+        new.save(&next, passphrase)?;
+        // From here on the policy has to know the new key: it is written before the key is in its place.
+        let mut lines: Vec<String> = read_policy(&keys)?.text().lines().map(str::to_owned).collect();
+        let word = if role == Role::Log { "log" } else { "issuer" };
+        let place = lines.iter().rposition(|line| line.starts_with(word)).map_or(0, |place| place + 1);
+        lines.insert(place, format!("{word} {}", new.verifier()));
+        lines.push(format!("retired {old} {size}"));
+        replace_policy(dir, &(lines.join("\n") + "\n"))?;
+        fs::rename(&path, &gone).and_then(|()| fs::rename(&next, &path)).map_err(|source| io_error("rename", &path, source))?;
+        untrain_ledger::keys::destroy(&gone)?;
+        if role == Role::Log {
+            let verifier = new.verifier().clone();
+            let log = std::mem::replace(&mut self.log_key, new);
+            drop(log);
+            self.log.take_key(&verifier)?;
+        } else {
+            self.issuer = new;
+        }
+        Ok(size)
+    }
+}
+
+/// Opens the log of the store in `dir` for reading.
+pub(crate) fn read_log(dir: &Path) -> Result<Log> {
+    let log = dir.join(LOG);
+    if !Log::exists(&log) {
+        return Err(Error::NoTrail { path: log });
+    }
+    Ok(Log::open(&log, Access::Read, &public_key(&dir.join(KEYS), Role::Log)?, Duration::ZERO)?)
+}
+
+/// The policy of the store in `dir`.
+pub(crate) fn policy(dir: &Path) -> Result<Policy> {
+    read_policy(&dir.join(KEYS))
+}
+
+fn read_policy(keys: &Path) -> Result<Policy> {
+    let path = keys.join("policy.txt");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::NoTrail { path }),
+        Err(source) => return Err(io_error("read", &path, source)),
+    };
+    Ok(text.parse().map_err(untrain_ledger::Error::from)?)
+}
+
+/// Where the policy of the store in `dir` is.
+pub(crate) fn policy_path(dir: &Path) -> PathBuf {
+    dir.join(KEYS).join("policy.txt")
+}
+
+/// Puts a new policy in the place of the old one.
+pub(crate) fn replace_policy(dir: &Path, text: &str) -> Result<()> {
+    let (path, next) = (policy_path(dir), dir.join(KEYS).join("policy.next"));
+    untrain_ledger::keys::destroy(&next)?;
+    write_new(&next, text.as_bytes())?;
+    fs::rename(&next, &path).map_err(|source| io_error("rename", &path, source))
+}
+
+/// The key of a role that is in use: the last one named.
+fn public_key(keys: &Path, role: Role) -> Result<VerifierKey> {
+    let policy = read_policy(keys)?;
+    policy.keys(role).last().cloned().ok_or_else(|| Error::NoTrail { path: keys.join("policy.txt") })
+}
+
+/// The key in a file, or a new one.
+fn key(path: &Path, name: &str, role: Role, passphrase: Option<&str>) -> Result<SecretKey> {
+    if !path.exists() {
+        SecretKey::generate(name, role)?.save(path, passphrase)?;
+    }
+    Ok(SecretKey::load(path, passphrase)?)
+}
+
+/// The key of the keyed hashes of the store in `dir`; `make` makes one if there is none.
+pub(crate) fn suppression_key(dir: &Path, make: bool) -> Result<Option<Salt>> {
+    let path = dir.join(KEYS).join("suppression.key");
+    match fs::read(&path) {
+        Ok(bytes) => {
+            let bytes: [u8; SALT_BYTES] = bytes
+                .try_into()
+                .map_err(|_| io_error("read", &path, io::Error::new(io::ErrorKind::InvalidData, "a suppression key has 32 bytes")))?;
+            Ok(Some(Salt::from_bytes(bytes)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound && make => {
+            let key = Salt::generate()?;
+            write_new(&path, key.as_bytes())?;
+            Ok(Some(key))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(io_error("read", &path, source)),
+    }
+}
+
+/// Destroys that key, after which nobody can tell what was forgotten.
+pub(crate) fn destroy_suppression_key(dir: &Path) -> Result<()> {
+    let path = dir.join(KEYS).join("suppression.key");
+    Ok(untrain_ledger::keys::destroy(&path)?)
+}
+
+/// The keyed hash of an id or of a subject.
+pub(crate) fn tag(key: &Salt, dataset: &str, what: Tagged, text: &str) -> Hash {
+    let kind = match what {
+        Tagged::Record => "untrain-forgotten-record-v1",
+        Tagged::Subject => "untrain-forgotten-subject-v1",
+    };
+    let row = Digest::of(kind.as_bytes());
+    untrain_ledger::commitment::Opening { tenant: "", dataset, record: text.as_bytes(), row: &row }.commit(key)
+}
+
+/// The program that this is.
+pub(crate) fn program() -> Program {
+    Program {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        lock: Digest::of(include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock"))),
+        target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+        floats: "IEEE 754 binary64 in a fixed order; libm in Rust".to_owned(),
+    }
+}
+
+/// The digest of a recipe and of what the columns are for: canonical JSON of `recipe`, `columns` (name, role and whether its kind
+/// was declared, in order) and `holdout`.
+pub(crate) fn recipe_digest(recipe: &Recipe, schema: &Schema) -> Result<Digest> {
+    let columns: Vec<_> = schema.columns.iter().map(|column| (&column.name, column.role, column.declared)).collect();
+    let value = serde_json::json!({ "recipe": recipe, "columns": columns, "holdout": schema.holdout });
+    let bytes = serde_json_canonicalizer::to_vec(&value).map_err(|source| Error::Metadata { name: recipe.learner.clone(), source })?;
+    Ok(Digest::of(&bytes))
+}
+
+/// Writes a file that is not there yet: all of it, or nothing.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    Ok(untrain_ledger::keys::write_private(path, bytes)?)
+}
+
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::Store(untrain_ledger::Error::Io { action, path: path.to_owned(), source })
+}
+
+/// Where the trail's files are, for those who publish them.
+pub(crate) fn place(dir: &Path) -> PathBuf {
+    dir.join(LOG)
+}

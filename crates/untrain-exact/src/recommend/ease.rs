@@ -13,6 +13,7 @@ mod rounding;
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use untrain_core::{Error, Result, Seed};
 
 use super::interactions::{Change, Changes, Interactions, Items};
@@ -20,7 +21,7 @@ use super::params::RecommendParams;
 use crate::hyperparameters::refuse;
 use gram::{Gram, Step};
 use inverse::Inverse;
-use rounding::{Boundaries, round};
+use rounding::{Boundaries, proven};
 
 /// The most items; a matrix of so many rows takes 128 MiB.
 pub(super) const MAX_ITEMS: u64 = 4096;
@@ -73,8 +74,13 @@ impl Ease {
         }
         let gram = Gram::of(interactions, self.alpha_units);
         let boundaries = Boundaries::of(&interactions.items, self.seed, self.grid, self.slack);
-        let revised = changes.and_then(|changes| self.inverse.take()?.revised(&gram, &steps(changes)));
-        let rounded = revised.and_then(|inverse| Some((round(&inverse, &gram, &boundaries, true)?, inverse)));
+        let rounded = changes.and_then(|changes| {
+            let inverse = self.inverse.take()?;
+            let (digits, alpha) = (inverse.digits, gram.alpha());
+            let round = |j: usize, row: &[i64], residual| boundaries.rounded(j, row, digits, residual, alpha);
+            let (inverse, columns) = inverse.revised(&gram, &steps(changes), round)?;
+            Some((proven(columns, &inverse, &gram, &boundaries, true)?, inverse))
+        });
         let (columns, inverse) = match rounded {
             Some(rounded) => rounded,
             None => anew(&gram, &boundaries)?,
@@ -93,7 +99,9 @@ fn anew(gram: &Gram<'_>, boundaries: &Boundaries) -> Result<(Vec<Vec<i32>>, Inve
         refuse("alpha", reason)
     };
     let inverse = Inverse::of(gram).ok_or_else(undecided)?;
-    let columns = round(&inverse, gram, boundaries, false).ok_or_else(undecided)?;
+    let rounded = |(j, row): (usize, &Vec<i64>)| boundaries.rounded(j, row, inverse.digits, inverse.residuals[j], gram.alpha());
+    let columns = inverse.rows.par_iter().enumerate().map(rounded).collect();
+    let columns = proven(columns, &inverse, gram, boundaries, false).ok_or_else(undecided)?;
     Ok((columns, inverse))
 }
 

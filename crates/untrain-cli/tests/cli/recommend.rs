@@ -58,3 +58,17 @@ fn a_recommender_forgets_a_person_by_name() {
     let error = place.refused(2, &["train", "ratings", "--as", "shelf", "--learner", "recommend"]);
     assert!(error.contains("hint: import the file again with --subject COLUMN"), "{error}");
 }
+
+#[test]
+fn an_alpha_with_which_nothing_is_proven_is_refused_with_a_way_out() {
+    let place = Place::new();
+    // Two items that the same people have: what tells them apart is lost beside the size of the values.
+    let row = |i: u32| format!("{i},p{},item {},1000000\n", i / 2, i % 2);
+    place.write("interactions.csv", &["id,person,item,stars\n".to_owned()].into_iter().chain((0..200).map(row)).collect::<String>());
+    place.done(&["import", "interactions.csv", "--as", "ratings", "--id", "id", "--subject", "person", "--target", "stars"]);
+    let train = ["train", "ratings", "--as", "shelf", "--learner", "recommend"];
+    let refused = place.refused(2, &[&train[..], &["--set", "alpha=0.001"]].concat());
+    assert!(refused.contains("the rounding of the weights for these interactions cannot be proven"), "{refused}");
+    assert!(refused.contains("hint: take a larger alpha, or method=neighbours"), "{refused}");
+    place.done(&[&train[..], &["--set", "alpha=1000"]].concat());
+}

@@ -18,7 +18,7 @@ use untrain_core::{Error, Result, Seed};
 
 use super::interactions::{Change, Changes, Interactions, Items};
 use super::params::RecommendParams;
-use crate::hyperparameters::refuse;
+use crate::encoded::unfit;
 use gram::{Gram, Step};
 use inverse::Inverse;
 use rounding::{Boundaries, proven};
@@ -95,8 +95,8 @@ impl Ease {
 /// The weights and the inverse for these interactions, from nothing else.
 fn anew(gram: &Gram<'_>, boundaries: &Boundaries) -> Result<(Vec<Vec<i32>>, Inverse)> {
     let undecided = || {
-        let reason = format!("{} is too small: the rounding of the weights for these interactions cannot be proven", gram.alpha());
-        refuse("alpha", reason)
+        let reason = format!("with alpha {}, the rounding of the weights for these interactions cannot be proven", gram.alpha());
+        unfit(reason, "take a larger alpha, or method=neighbours, which needs no such proof")
     };
     let inverse = Inverse::of(gram).ok_or_else(undecided)?;
     let rounded = |(j, row): (usize, &Vec<i64>)| boundaries.rounded(j, row, inverse.digits, inverse.residuals[j], gram.alpha());

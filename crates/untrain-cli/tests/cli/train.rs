@@ -58,3 +58,14 @@ fn shards_by_subject_forget_a_person_as_if_they_had_never_been_there() {
     let refused = other.refused(2, &[&["train", "people", "--as", "income", "--learner", "sisa"], &settings[..]].concat());
     assert!(refused.contains("no column is the subject"), "{refused}");
 }
+
+#[test]
+fn a_learner_of_text_wants_a_text() {
+    let place = Place::new();
+    place.write("numbers.csv", "id,a,b,y\n1,1,2,up\n2,3,4,down\n3,5,6,up\n");
+    place.done(&["import", "numbers.csv", "--as", "numbers", "--id", "id", "--target", "y"]);
+    let refused = place.refused(2, &["train", "numbers", "--as", "words", "--learner", "text"]);
+    assert!(refused.contains("no feature is text"), "{refused}");
+    assert!(refused.contains("hint: name the text by --set column=NAME"), "{refused}");
+    place.done(&["train", "numbers", "--as", "words", "--learner", "text", "--set", "column=a"]);
+}

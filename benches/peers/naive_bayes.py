@@ -5,22 +5,16 @@ categorical (CategoricalNB with alpha 1); a missing category is a category, a mi
 own tells so. Training is timed from the columns in memory: codes of categories, scales, fits. Prints one JSON object.
 """
 
-import argparse
 import json
-import platform
-import statistics
 import sys
-import time
-from pathlib import Path
 
 import numpy
-import pandas
 import sklearn
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.naive_bayes import CategoricalNB, GaussianNB
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
-PREDICT_AT_LEAST_SECONDS = 0.5
+from exported import Exported, median_seconds, options, rows_per_second, versions
 
 
 class Mixed:
@@ -40,6 +34,7 @@ class Mixed:
         if self.names:
             self.encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
             self.category = CategoricalNB().fit(self.encoder.fit_transform(self.codes(table)), labels)
+        return self
 
     def filled(self, values):
         return numpy.where(numpy.isnan(values), self.means, values) if numpy.isnan(values).any() else values
@@ -66,53 +61,20 @@ class Mixed:
         return probabilities / probabilities.sum(axis=1, keepdims=True)
 
 
-def rows_per_second(model, x):
-    start, rows = time.perf_counter(), 0
-    while True:
-        model.predict_proba(x)
-        rows += len(x)
-        seconds = time.perf_counter() - start
-        if seconds >= PREDICT_AT_LEAST_SECONDS:
-            return rows / seconds
-
-
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("folder", type=Path)
-    arguments.add_argument("--threads", type=int, default=1)
-    arguments.add_argument("--seeds", type=int, default=3)
-    options = arguments.parse_args()
-
-    layout = json.loads((options.folder / "layout.json").read_text())
-    target, categorical = layout["target"], layout["categorical"]
-    texts = {name: str for name in [*categorical, target]}
-    read = lambda name: pandas.read_csv(options.folder / name, dtype=texts, keep_default_na=False, na_values=[""])
-    train, test = read("train.csv"), read("test.csv")
-    labels, truth = train.pop(target).to_numpy(str), test.pop(target).to_numpy(str)
-    numeric = [name for name in train.columns if name not in categorical]
-
-    seconds = []
-    for _ in range(max(options.seeds, 3)):
-        model = Mixed(categorical, numeric)
-        start = time.perf_counter()
-        model.fit(train, labels)
-        seconds.append(time.perf_counter() - start)
-    probabilities, classes = model.predict_proba(test), numpy.unique(labels)
+    args = options(__doc__)
+    data = Exported(args.folder)
+    seconds, model = median_seconds(lambda: Mixed(data.categorical, data.numeric).fit(data.train, data.labels), args.seeds)
+    probabilities, classes = model.predict_proba(data.test), numpy.unique(data.labels)
     peer = {
         "name": "GaussianNB × CategoricalNB",
-        "train_seconds": statistics.median(seconds),
-        "accuracy": accuracy_score(truth, classes[probabilities.argmax(axis=1)]),
+        "train_seconds": seconds,
+        "accuracy": accuracy_score(data.truth, classes[probabilities.argmax(axis=1)]),
         "auc": None,
-        "log_loss": log_loss(truth, probabilities, labels=classes),
-        "rows_per_second": rows_per_second(model, test),
+        "log_loss": log_loss(data.truth, probabilities, labels=classes),
+        "rows_per_second": rows_per_second(model.predict_proba, data.test),
     }
-    versions = {
-        "Python": platform.python_version(),
-        "scikit-learn": sklearn.__version__,
-        "pandas": pandas.__version__,
-        "NumPy": numpy.__version__,
-    }
-    json.dump({"versions": versions, "models": [peer]}, sys.stdout)
+    json.dump({"versions": versions(("scikit-learn", sklearn)), "models": [peer]}, sys.stdout)
 
 
 if __name__ == "__main__":

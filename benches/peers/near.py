@@ -4,22 +4,18 @@ Reads train.csv, test.csv and layout.json from a folder and prints one JSON obje
 are columns of zeros and ones, made outside the timed parts.
 """
 
-import argparse
 import json
-import platform
 import statistics
 import sys
-import time
-from pathlib import Path
 
 import numpy
-import pandas
 import sklearn
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-PREDICT_AT_LEAST_SECONDS = 0.5
+from exported import Exported, options, rows_per_second, timed, versions
+
 N_TEST = 2000
 
 KMEANS = [
@@ -31,64 +27,37 @@ KMEANS = [
 KNN = ["brute", "kd_tree", "ball_tree"]
 
 
-def read(path, layout):
-    """The features and the labels of a file; only an empty cell is missing."""
-    texts = {name: str for name in [*layout["categorical"], layout["target"]]}
-    table = pandas.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
-    return table.drop(columns=layout["target"]), table[layout["target"]].to_numpy(str)
-
-
-def encoded(train, test, categorical):
-    numeric = [name for name in train.columns if name not in categorical]
-    scaler = StandardScaler().fit(train[numeric])
-    parts = [[numpy.nan_to_num(scaler.transform(table[numeric])) for table in (train, test)]]
-    if categorical:
-        encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(train[categorical].fillna("missing"))
-        parts.append([encoder.transform(table[categorical].fillna("missing")) for table in (train, test)])
+def encoded(data):
+    scaler = StandardScaler().fit(data.train[data.numeric])
+    parts = [[numpy.nan_to_num(scaler.transform(table[data.numeric])) for table in (data.train, data.test)]]
+    if data.categorical:
+        tables = [table[data.categorical].fillna("missing") for table in (data.train, data.test)]
+        encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(tables[0])
+        parts.append([encoder.transform(table) for table in tables])
     return [numpy.ascontiguousarray(numpy.hstack(sides)) for sides in zip(*parts)]
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("folder", type=Path)
-    arguments.add_argument("learner", choices=["knn", "kmeans"])
-    arguments.add_argument("--threads", type=int, default=1)
-    arguments.add_argument("--seeds", type=int, default=3)
-    options = arguments.parse_args()
-
-    layout = json.loads((options.folder / "layout.json").read_text())
-    train, labels = read(options.folder / "train.csv", layout)
-    test, truth = read(options.folder / "test.csv", layout)
-    train, test = encoded(train, test, layout["categorical"])
-    test, truth = test[:N_TEST], truth[:N_TEST]
+    args = options(__doc__, ("learner", {"choices": ["knn", "kmeans"]}))
+    data = Exported(args.folder)
+    train, test = encoded(data)
+    test, truth = test[:N_TEST], data.truth[:N_TEST]
 
     kmeans = []
-    for name, make in KMEANS if options.learner == "kmeans" else []:
+    for name, make in KMEANS if args.learner == "kmeans" else []:
         print(f"  {name} …", file=sys.stderr, flush=True)
-        runs = []
-        for seed in range(options.seeds):
-            start = time.perf_counter()
-            model = make(seed).fit(train)
-            runs.append((time.perf_counter() - start, model.inertia_ / len(train)))
-        seconds, inertia = zip(*runs)
-        kmeans.append({"name": name, "train_seconds": statistics.median(seconds), "inertia": statistics.median(inertia)})
+        runs = [timed(lambda: make(seed).fit(train)) for seed in range(args.seeds)]
+        seconds, inertia = statistics.median(s for s, _ in runs), statistics.median(m.inertia_ for _, m in runs) / len(train)
+        kmeans.append({"name": name, "train_seconds": seconds, "inertia": inertia})
 
     knn = []
-    for algorithm in KNN if options.learner == "knn" else []:
+    for algorithm in KNN if args.learner == "knn" else []:
         print(f"  {algorithm} …", file=sys.stderr, flush=True)
-        model = KNeighborsClassifier(5, algorithm=algorithm, n_jobs=options.threads).fit(train, labels)
-        start, rows = time.perf_counter(), 0
-        while True:
-            predicted = model.predict(test)
-            rows += len(test)
-            seconds = time.perf_counter() - start
-            if seconds >= PREDICT_AT_LEAST_SECONDS:
-                break
-        accuracy = float((predicted == truth).mean())
-        knn.append({"name": f"KNeighborsClassifier, {algorithm}", "rows_per_second": rows / seconds, "accuracy": accuracy})
+        model = KNeighborsClassifier(5, algorithm=algorithm, n_jobs=args.threads).fit(train, data.labels)
+        rate, accuracy = rows_per_second(model.predict, test), float((model.predict(test) == truth).mean())
+        knn.append({"name": f"KNeighborsClassifier, {algorithm}", "rows_per_second": rate, "accuracy": accuracy})
 
-    versions = {"Python": platform.python_version(), "scikit-learn": sklearn.__version__, "NumPy": numpy.__version__}
-    json.dump({"versions": versions, "kmeans": kmeans, "knn": knn}, sys.stdout)
+    json.dump({"versions": versions(("scikit-learn", sklearn)), "kmeans": kmeans, "knn": knn}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,7 @@ impl Values<'_> {
     }
 
     /// The value at `i` as a number, or `None` if it is missing or is text.
+    #[inline]
     pub fn number(&self, i: usize) -> Option<f64> {
         match self {
             Self::Numbers(values) => values.is_valid(i).then(|| values.value(i)),

@@ -57,11 +57,13 @@ impl FixedPoint {
     }
 
     /// The same, rounded towards zero: then numbers of one binary exponent become integers of one binary exponent.
+    #[inline]
     pub fn truncate(shift: i32, number: f64) -> f64 {
         // A cast rounds towards zero, and is an instruction where `trunc` is a call.
         Self::scaled(shift, number) as i64 as f64
     }
 
+    #[inline]
     fn scaled(shift: i32, number: f64) -> f64 {
         const LIMIT: f64 = (1_u64 << 52) as f64;
         // Two exact factors reach every shift that occurs, and the compiler makes a vector loop of them.

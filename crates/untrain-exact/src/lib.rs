@@ -12,6 +12,7 @@ mod glm;
 mod hyperparameters;
 mod kmeans;
 mod knn;
+mod lanes;
 mod lda;
 mod linear;
 mod logistic;

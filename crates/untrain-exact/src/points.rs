@@ -120,6 +120,7 @@ impl Space {
     }
 
     /// The coordinate of a quantised number, `None` if it is missing.
+    #[inline]
     pub(crate) fn coordinate(&self, column: usize, q: Option<f64>) -> f32 {
         let Axis { centre, factor, filler } = self.axes[column];
         q.map_or(filler, |q| ((((q - centre) * factor).clamp(-self.limit, self.limit) + ROUNDER) - ROUNDER) as f32 + 0.0)
@@ -180,6 +181,7 @@ impl Points {
         self.ends.len()
     }
 
+    #[inline]
     pub(crate) fn point(&self, i: usize) -> Point<'_> {
         let start = if i == 0 { 0 } else { self.ends[i - 1] };
         Point { dense: &self.dense[i * self.n_dense..(i + 1) * self.n_dense], sparse: &self.sparse[start..self.ends[i]] }

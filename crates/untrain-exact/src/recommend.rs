@@ -40,7 +40,8 @@ const STATE: &[u8; 8] = b"UNTRrst\x01";
 ///
 /// # Errors
 ///
-/// EASE refuses more than 4,096 items, and an `alpha` so small that the rounding of a weight cannot be proven.
+/// EASE refuses more than 4,096 items, and, as [`untrain_core::Error::Unfit`], an `alpha` so small beside the interactions that the
+/// rounding of a weight cannot be proven.
 ///
 /// # Complexity
 ///

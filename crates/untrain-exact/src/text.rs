@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use untrain_core::{AnyLearner, AnyModel, Dataset, Error, Forget, Guarantee, Kind, Learner, Model, Predictions, Result, Seed, nearest};
 
 use crate::encode::Preprocessing;
+use crate::encoded::unfit;
 use crate::hyperparameters::{Hyperparameters, refuse, within};
 use crate::logistic::{Logistic, LogisticParams};
 use crate::naive_bayes::{NaiveBayes, NaiveBayesParams};
@@ -133,6 +134,20 @@ impl Text {
             [only] => Ok(Some((*only).to_owned())),
             _ => Err(refuse("column", format!("{} could each be the text; name one", texts.join(", ")))),
         }
+    }
+
+    /// Refuses records to train on among whose columns none is a text. [`Learner::fit`] does not: it must give what forgetting
+    /// gives, and that may leave records whose texts all read as numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unfit`], besides those of an ambiguous or unknown column.
+    pub fn suits(&self, data: &Dataset) -> Result<()> {
+        if self.column(data)?.is_none() && data.schema().features().count() > 0 {
+            let reason = "no feature is text: all of them are numbers";
+            return Err(unfit(reason, "name the text by --set column=NAME, or import the file again with --categorical NAME"));
+        }
+        Ok(())
     }
 
     /// The learner that all is left to.

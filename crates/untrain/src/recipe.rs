@@ -217,8 +217,11 @@ impl Recipe {
     ///
     /// # Errors
     ///
-    /// [`Error::Schema`] if `data` has no target.
+    /// [`Error::Schema`] if `data` has no target; [`Error::Unfit`] for a learner of text, if no column could be one.
     pub fn resolve(&self, data: &Dataset) -> Result<Self> {
+        if self.learner == "text" {
+            Text { params: self.read()?, seed: Seed(self.seed) }.suits(data)?;
+        }
         let task = match (self.tasks()?, self.task) {
             ([], task) => task,
             (_, Some(task)) => Some(task),

@@ -2,20 +2,26 @@
 
 mod durable;
 mod forests;
+mod generated;
 mod gram;
 mod learners;
+mod logistic;
 mod markdown;
 mod measure;
+mod mnist;
 mod naive_bayes;
 mod near;
 mod peers;
+mod recommend;
 mod scale;
+mod sisa;
 mod targets;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use untrain::import::{self, Roles};
 use untrain_core::{Dataset, Holdout, Seed};
 use untrain_exact::Params;
@@ -27,8 +33,7 @@ use durable::Durable;
 use forests::{Beside, Group, Measured};
 use measure::Split;
 use naive_bayes::NaiveBayesTable;
-use near::Near;
-use peers::Script;
+use peers::Scripts;
 
 const ADULT: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/adult.csv.gz"));
 /// The shares of trees that hold a record in the two configurations.
@@ -93,12 +98,15 @@ pub(crate) struct Args {
     /// Measure scikit-learn, LightGBM and XGBoost on the same records; needs Python and benches/peers/requirements.txt
     #[arg(long)]
     peers: bool,
-    /// The script that runs the peers
-    #[arg(long, value_name = "FILE", default_value = "benches/peers/run.py")]
-    peers_script: PathBuf,
-    /// The Python that runs the script
+    /// The folder of the scripts that run the peers
+    #[arg(long, value_name = "FOLDER", default_value = "benches/peers")]
+    peers_folder: PathBuf,
+    /// The Python that runs the scripts
     #[arg(long, value_name = "PROGRAM", default_value = "python3")]
     python: String,
+    /// A folder with MNIST's four files, for the part that measures it too
+    #[arg(long, value_name = "FOLDER")]
+    mnist: Option<PathBuf>,
     /// Put the tables into this document, each at its place
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -118,6 +126,12 @@ enum Part {
     /// Naive Bayes, on Adult and a generated table
     #[value(name = "naive_bayes")]
     NaiveBayes,
+    /// Logistic regression, on Adult, a generated table, and two digits of MNIST if --mnist is given
+    Logistic,
+    /// EASE and neighbours, on generated interactions
+    Recommend,
+    /// Shards and slices, on Adult and a generated table
+    Sisa,
 }
 
 /// What is measured without data of the user's own.
@@ -156,25 +170,22 @@ struct Plan<'a> {
     app: &'a App,
     deletions: usize,
     seeds: u64,
-    peers: Option<Script<'a>>,
+    quick: bool,
+    scripts: Option<Scripts<'a>>,
 }
 
 pub(crate) fn run(args: &Args, app: &App) -> Result<Outcome> {
-    if args.peers && !args.peers_script.is_file() {
-        let hint = "run it in a checkout of untrain, or name the script by --peers-script";
-        return Err(Usage::with_hint(format!("there is no file {}", args.peers_script.display()), hint).into());
+    if args.peers && !args.peers_folder.is_dir() {
+        let hint = "run it in a checkout of untrain, or name the folder by --peers-folder";
+        return Err(Usage::with_hint(format!("there is no folder {}", args.peers_folder.display()), hint).into());
     }
     let document = args.out.as_deref().map(read).transpose()?;
-    let pool = threads(args)?;
-    match args.part {
-        None => {}
-        Some(Part::Learners) => return every(args, app),
-        Some(Part::Gram) => return pool.install(|| gram::run(app)),
-        Some(Part::Knn) => return near(args, Near::Knn, app),
-        Some(Part::Kmeans) => return near(args, Near::Kmeans, app),
-        Some(Part::NaiveBayes) => return bayes(args, app),
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.bench_threads).build().context("cannot start threads")?;
+    let plan = Plan::of(args, app);
+    if let Some(part) = args.part {
+        return pool.install(|| plan.part(part, args));
     }
-    let report = pool.install(|| measure_all(args, app))?;
+    let report = pool.install(|| measure_all(args, &plan))?;
     if let (Some(path), Some(mut document)) = (&args.out, document) {
         for (name, body) in report.places() {
             document = markdown::place(&document, &name, &body)?;
@@ -182,49 +193,10 @@ pub(crate) fn run(args: &Args, app: &App) -> Result<Outcome> {
         write_file(path, document.as_bytes())?;
         app.words.say(&format!("wrote the tables into {}", path.display()));
     }
-    app.result(&report, Report::markdown)?;
-    Ok(if report.is_exact() { Outcome::Done } else { Outcome::No })
+    plan.shown(&report, Report::markdown, Report::is_exact)
 }
 
-/// Deletions and seeds, and the script of the peers of that name if they are to be measured.
-fn plan_of<'a>(args: &'a Args, script: &'a Path, also: &'a [&'a str]) -> (usize, u64, Option<Script<'a>>) {
-    let (seeds, deletions) = if args.quick { (1, QUICK_DELETIONS.min(args.deletions)) } else { (args.seeds, args.deletions) };
-    let script = Script { python: &args.python, path: script, n_threads: args.bench_threads, n_seeds: seeds, also };
-    (deletions, seeds, args.peers.then_some(script))
-}
-
-fn every(args: &Args, app: &App) -> Result<Outcome> {
-    let (deletions, _, _) = plan_of(args, &args.peers_script, &[]);
-    let tables = [adult()?, scale::numbers(if args.quick { QUICK_NUMBERS } else { MOST_RECORDS_FOR_PEERS }, 50)?];
-    let report = threads(args)?.install(|| learners::run(&tables, deletions, |words| app.words.say(words)))?;
-    app.result(&report, learners::Report::markdown)?;
-    Ok(if report.exact { Outcome::Done } else { Outcome::No })
-}
-
-fn near(args: &Args, learner: Near, app: &App) -> Result<Outcome> {
-    let (path, also) = (args.peers_script.with_file_name("near.py"), [learner.name()]);
-    let (deletions, seeds, peers) = plan_of(args, &path, &also);
-    let plan = near::Plan { seeds, deletions, quick: args.quick, peers };
-    let report = threads(args)?.install(|| plan.run(learner, adult()?, |words| app.words.say(words)))?;
-    app.result(&report, near::Report::markdown)?;
-    Ok(if report.exact { Outcome::Done } else { Outcome::No })
-}
-
-fn bayes(args: &Args, app: &App) -> Result<Outcome> {
-    let path = args.peers_script.with_file_name("naive_bayes.py");
-    let (deletions, seeds, peers) = plan_of(args, &path, &[]);
-    let report = threads(args)?.install(|| naive_bayes::run(&adult()?, deletions, seeds, peers.as_ref()))?;
-    app.result(&report, NaiveBayesTable::markdown)?;
-    Ok(if report.is_exact() { Outcome::Done } else { Outcome::No })
-}
-
-fn threads(args: &Args) -> Result<rayon::ThreadPool> {
-    rayon::ThreadPoolBuilder::new().num_threads(args.bench_threads).build().context("cannot start threads")
-}
-
-fn measure_all(args: &Args, app: &App) -> Result<Report> {
-    let (deletions, seeds, peers) = plan_of(args, &args.peers_script, &[]);
-    let plan = Plan { app, deletions, seeds, peers };
+fn measure_all(args: &Args, plan: &Plan<'_>) -> Result<Report> {
     let suite = args.suite.or(if args.data.is_none() { Some(Suite::All) } else { None });
     let wants = |one| suite == Some(one) || suite == Some(Suite::All);
     let mut groups = Vec::new();
@@ -235,7 +207,7 @@ fn measure_all(args: &Args, app: &App) -> Result<Report> {
             groups.push(plan.adult(&data)?);
         }
         if wants(Suite::Store) {
-            app.words.say("requests through a store …");
+            plan.say("requests through a store");
             store = Some(durable::run(&params(SUBSAMPLES[0]), 0, &data)?);
         }
     }
@@ -250,14 +222,64 @@ fn measure_all(args: &Args, app: &App) -> Result<Report> {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         threads: args.bench_threads,
-        seeds,
-        deletions,
+        seeds: plan.seeds,
+        deletions: plan.deletions,
         version: env!("CARGO_PKG_VERSION"),
     };
     Ok(Report { machine, groups, store })
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
+    fn of(args: &'a Args, app: &'a App) -> Self {
+        let Args { deletions, seeds, quick, python, peers_folder, bench_threads, .. } = args;
+        let (seeds, deletions) = if *quick { (1, QUICK_DELETIONS.min(*deletions)) } else { (*seeds, *deletions) };
+        let scripts = Scripts { python, folder: peers_folder, n_threads: *bench_threads, n_seeds: seeds };
+        Self { app, deletions, seeds, quick: *quick, scripts: args.peers.then_some(scripts) }
+    }
+
+    /// Measures one part and shows it.
+    fn part(&self, part: Part, args: &Args) -> Result<Outcome> {
+        match part {
+            Part::Learners => self.shown(&learners::run(self, &self.tables()?)?, learners::Report::markdown, learners::Report::is_exact),
+            Part::Gram => self.shown(&gram::run(self)?, gram::Report::markdown, gram::Report::is_exact),
+            Part::Knn => self.shown(&near::knn(self, adult()?)?, near::Report::markdown, near::Report::is_exact),
+            Part::Kmeans => self.shown(&near::kmeans(self, adult()?)?, near::Report::markdown, near::Report::is_exact),
+            Part::NaiveBayes => self.shown(&naive_bayes::run(self, &adult()?)?, NaiveBayesTable::markdown, NaiveBayesTable::is_exact),
+            Part::Logistic => {
+                let mut tables = self.tables()?;
+                match &args.mnist {
+                    Some(folder) => tables.push(mnist::split(folder)?),
+                    None => self.app.words.say("MNIST is passed over: --mnist names no folder with it"),
+                }
+                self.shown(&logistic::run(self, &tables)?, logistic::Report::markdown, logistic::Report::is_exact)
+            }
+            Part::Recommend => self.shown(&recommend::run(self)?, recommend::Report::markdown, recommend::Report::is_exact),
+            Part::Sisa => self.shown(&sisa::run(self, &self.tables()?)?, sisa::Report::markdown, sisa::Report::is_exact),
+        }
+    }
+
+    /// Adult, and a generated table of numbers.
+    fn tables(&self) -> Result<Vec<Split>> {
+        let n = if self.quick { QUICK_NUMBERS } else { MOST_RECORDS_FOR_PEERS };
+        Ok(vec![adult()?, scale::numbers(n, 50)?])
+    }
+
+    fn say(&self, what: &str) {
+        self.app.words.say(&format!("{what} …"));
+    }
+
+    fn shown<R: Serialize>(&self, report: &R, markdown: fn(&R) -> String, is_exact: fn(&R) -> bool) -> Result<Outcome> {
+        self.app.result(report, markdown)?;
+        Ok(if is_exact(report) { Outcome::Done } else { Outcome::No })
+    }
+
+    /// What the script of that name prints of the data, if peers are measured.
+    fn peers<T: DeserializeOwned>(&self, script: &str, data: &Split, also: &[&str]) -> Result<Option<T>> {
+        let Some(scripts) = &self.scripts else { return Ok(None) };
+        self.say(&format!("{}, peers", data.name));
+        Ok(Some(scripts.run(script, data, also)?))
+    }
+
     fn adult(&self, data: &Split) -> Result<Group> {
         let forest = |subsample| self.forest(format!("{}, `subsample` {subsample}", data.name), data, params(subsample));
         let forests = SUBSAMPLES.into_iter().map(forest).collect::<Result<_>>()?;
@@ -282,15 +304,14 @@ impl Plan<'_> {
     }
 
     fn forest(&self, name: String, data: &Split, params: Params) -> Result<Measured> {
-        self.app.words.say(&format!("{} …", name.replace('`', "")));
+        self.say(&name.replace('`', ""));
         let runs = (0..self.seeds).map(|seed| measure::run(&params, seed, data, self.deletions)).collect::<Result<Vec<_>>>()?;
         Ok(Measured::of(name, data, params, &runs))
     }
 
     fn beside(&self, data: &Split) -> Result<Option<Beside>> {
-        let Some(script) = &self.peers else { return Ok(None) };
-        self.app.words.say(&format!("{}, peers …", data.name));
-        Ok(Some(Beside { name: data.name.clone(), peers: script.run(data)? }))
+        let peers = self.peers("forests.py", data, &[])?;
+        Ok(peers.map(|peers| Beside { name: data.name.clone(), peers }))
     }
 }
 

@@ -99,6 +99,7 @@ impl Design {
         &self.members
     }
 
+    #[inline]
     pub(crate) fn row(&self, row: usize) -> Row<'_> {
         let (d, (start, len)) = (self.layout.n_dense, self.spans[row]);
         Row { dense: &self.dense[row * d..(row + 1) * d], sparse: &self.sparse[start..start + len as usize], y: self.y[row] }

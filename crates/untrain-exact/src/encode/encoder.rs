@@ -158,7 +158,7 @@ fn words(text: &str, n_gram: u32, first: u32, buckets: u32, sparse: &mut Vec<(u3
             if apostrophe && line.len() > from {
                 line.push('\'');
             }
-            line.push(c.to_ascii_lowercase());
+            line.extend(c.to_lowercase());
             apostrophe = false;
         } else if matches!(c, '\'' | '\u{2019}') && !apostrophe {
             apostrophe = true;
@@ -241,10 +241,15 @@ mod tests {
     }
 
     #[test]
-    fn letters_beyond_ascii_are_kept_as_they_are() {
+    fn letters_of_all_scripts_are_taken_in_lower_case() {
         assert_eq!(counted("na\u{ef}ve", 1).len(), 1);
-        assert_ne!(counted("\u{c9}cole", 1), counted("\u{e9}cole", 1));
-        assert_eq!(counted("\u{e9}COLE", 1), counted("\u{e9}cole", 1));
+        assert_eq!(counted("\u{c9}COLE", 1), counted("\u{e9}cole", 1));
+        assert_ne!(counted("\u{e9}cole", 1), counted("ecole", 1));
+        // Cyrillic and Greek; a capital that becomes two characters; a script without case.
+        assert_eq!(counted("\u{41c}\u{418}\u{420}", 1), counted("\u{43c}\u{438}\u{440}", 1));
+        assert_eq!(counted("\u{39b}\u{38c}\u{393}", 1), counted("\u{3bb}\u{3cc}\u{3b3}", 1));
+        assert_eq!(counted("\u{130}x", 1), counted("i\u{307}x", 1));
+        assert_eq!(counted("\u{6d77} \u{6d77}", 1).len(), 1);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Map, json};
 use untrain_core::{Artefact, Dataset, Kind, Predictions, Reader, Result, Writer};
 
-use super::cluster::{Centres, Cluster};
+use super::cluster::{Centres, Cluster, Nearest};
 use crate::encode::{Encoder, read_shift};
 use crate::points::{Grain, Points, Space};
 
@@ -119,9 +119,9 @@ impl Artefact for KMeansArtefact {
             bound.quantised(i, &mut dense, &mut sparse);
             points.clear();
             self.space.push_quantised(&mut points, &dense, &sparse);
-            let (cluster, score) = self.table.nearest(points.point(0));
+            let Nearest { place, score, .. } = self.table.nearest(points.point(0));
             let known = !self.sizes.is_empty();
-            clusters.push(known.then_some(cluster as u32));
+            clusters.push(known.then_some(place));
             let distance = if known { points.point(0).norm() + 2.0 * score } else { 0.0 };
             squared_distances.push(self.space.squared(distance.max(0.0)));
         }

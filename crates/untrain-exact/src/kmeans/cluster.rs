@@ -1,7 +1,9 @@
 //! k-means of one node of the tree: weighted points with integer coordinates.
+#![expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
 
 use untrain_core::{mix, unit};
 
+use crate::lanes::wide;
 use crate::points::{Point, Points};
 
 /// Points with what a node needs of them. Their order is canonical: by key, then by coordinates.
@@ -48,12 +50,40 @@ pub(super) struct Centres {
 struct Cut {
     /// The cluster of each point.
     places: Vec<u32>,
+    /// What is known of each point's distances.
+    bounds: Vec<Bounds>,
     counts: Vec<f64>,
     /// By cluster and column; exact, since coordinates are integers.
     sums: Vec<f64>,
 }
 
+/// The distance from a point's centre is at most one number, and that from any other centre at least the other: while centres
+/// move little, a point needs no distances to be known to stay where it is.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    own: f64,
+    others: f64,
+}
+
+/// How far centres have moved in a step, at most.
+struct Moves {
+    each: Vec<f64>,
+    /// The centre that moved farthest, how far it moved, and how far any other did.
+    farthest: (u32, f64, f64),
+}
+
+/// What is nearest to a point: the place of the first such centre, and half of the squared distance from it and from the
+/// nearest other centre, less half of the point's squared length.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Nearest {
+    pub(super) place: u32,
+    pub(super) score: f64,
+    next: f64,
+}
+
 const LANES: usize = 8;
+/// What a bound grows or shrinks by to be one in spite of the rounding of a sum and a root.
+const SLACK: f64 = 1e-14;
 /// First centres are chosen among so many points a cluster: those whose keys are smallest.
 const SAMPLE: usize = 64;
 
@@ -79,7 +109,7 @@ impl Weighted {
         let mut best: Option<(f64, Vec<u32>)> = None;
         for run in 0..effort.n_init {
             let centres = self.first_centres(effort, &norms, run);
-            let (places, gain) = self.lloyd(effort, centres, tolerance);
+            let (places, gain) = self.lloyd(effort, centres, &norms, tolerance);
             if best.as_ref().is_none_or(|(most, _)| gain > *most) {
                 best = Some((gain, places));
             }
@@ -119,11 +149,7 @@ impl Weighted {
             let mut best: Option<(f64, usize, Vec<f64>)> = None;
             for candidate in self.drawn(n, nearest.as_deref(), (u64::from(run) << 32) | round as u64, tries) {
                 scatter(&mut spread, self.points.point(candidate));
-                let mut after = Vec::with_capacity(n);
-                for (i, norm) in norms.iter().enumerate().take(n) {
-                    let distance = norm + norms[candidate] - 2.0 * dot(&spread, self.points.point(i));
-                    after.push(nearest.as_ref().map_or(distance, |nearest| distance.min(nearest[i])));
-                }
+                let after = self.distances(&spread, norms, norms[candidate], n, nearest.as_deref());
                 clear(&mut spread, self.points.point(candidate));
                 let total: f64 = after.iter().zip(&self.weights).map(|(distance, weight)| distance * weight).sum();
                 if best.as_ref().is_none_or(|(least, ..)| total < *least) {
@@ -140,6 +166,20 @@ impl Weighted {
             scatter(centre, self.points.point(*i));
         }
         centres
+    }
+
+    /// The squared distances of the first `n` points from a point, which is spread out, or from the nearest centre if one is nearer.
+    fn distances(&self, spread: &[f64], norms: &[f64], norm: f64, n: usize, nearest: Option<&[f64]>) -> Vec<f64> {
+        wide(
+            #[inline(always)]
+            || {
+                let distance = |i: usize| norms[i] + norm - 2.0 * dot(spread, self.points.point(i));
+                match nearest {
+                    None => (0..n).map(distance).collect(),
+                    Some(nearest) => (0..n).map(|i| distance(i).min(nearest[i])).collect(),
+                }
+            },
+        )
     }
 
     /// The first `tries` in a race of the first `n` points, each with a chance in proportion to its weight, and to its squared
@@ -163,51 +203,103 @@ impl Weighted {
 
     /// Lloyd's steps until nothing moves, or little; a cluster that loses all its points keeps its centre. Answers with the
     /// places and with `Σ |sums|² / size`, which is largest where the inertia is smallest.
-    fn lloyd(&self, effort: &Effort, mut centres: Vec<f64>, tolerance: f64) -> (Vec<u32>, f64) {
+    fn lloyd(&self, effort: &Effort, mut centres: Vec<f64>, norms: &[f64], tolerance: f64) -> (Vec<u32>, f64) {
         let (d, n) = (effort.n_columns, self.len());
         let k = centres.len().checked_div(d).unwrap_or(usize::from(n > 0));
-        let mut cut = Cut { places: vec![u32::MAX; n], counts: vec![0.0; k], sums: vec![0.0; k * d] };
+        let unknown = Bounds { own: f64::INFINITY, others: 0.0 };
+        let mut cut = Cut { places: vec![u32::MAX; n], bounds: vec![unknown; n], counts: vec![0.0; k], sums: vec![0.0; k * d] };
+        let mut moves = Moves { each: vec![0.0; k], farthest: (0, 0.0, 0.0) };
         for _ in 0..effort.max_iter {
-            if !self.assign(&Centres::new(&centres, k, d), &mut cut, d) {
+            if !self.assign(&Centres::new(&centres, k, d), norms, &moves, &mut cut) {
                 break;
             }
             let mut shift = 0.0;
-            for (cluster, count) in cut.counts.iter().enumerate().filter(|(_, count)| **count > 0.0) {
+            for (cluster, count) in cut.counts.iter().enumerate() {
                 let (from, to) = (cluster * d, (cluster + 1) * d);
-                for (centre, sum) in centres[from..to].iter_mut().zip(&cut.sums[from..to]) {
+                let mut moved = 0.0;
+                for (centre, sum) in centres[from..to].iter_mut().zip(&cut.sums[from..to]).filter(|_| *count > 0.0) {
                     let mean = rounded(*sum, *count);
-                    shift += (mean - *centre) * (mean - *centre);
+                    moved += (mean - *centre) * (mean - *centre);
                     *centre = mean;
                 }
+                shift += moved;
+                moves.each[cluster] = moved.sqrt() * (1.0 + SLACK);
             }
             if shift <= tolerance {
                 break;
             }
+            moves.find_farthest();
         }
         let gain = |(sums, count): (&[f64], &f64)| if *count > 0.0 { sums.iter().map(|sum| sum / count * sum).sum::<f64>() } else { 0.0 };
         let gain = cut.sums.chunks_exact(d.max(1)).zip(&cut.counts).map(gain).sum();
         (cut.places, gain)
     }
 
-    /// Puts each point with its nearest centre; tells whether any changed.
-    fn assign(&self, centres: &Centres, cut: &mut Cut, d: usize) -> bool {
-        let mut changed = false;
-        for (i, point) in self.points.iter().enumerate() {
-            let (place, old) = (centres.nearest(point).0 as u32, cut.places[i]);
-            if place == old {
-                continue;
-            }
-            changed = true;
-            let weight = self.weights[i];
-            if old != u32::MAX {
-                add(&mut cut.sums[old as usize * d..(old as usize + 1) * d], point, -weight);
-                cut.counts[old as usize] -= weight;
-            }
-            add(&mut cut.sums[place as usize * d..(place as usize + 1) * d], point, weight);
-            cut.counts[place as usize] += weight;
-            cut.places[i] = place;
+    /// Puts each point with its nearest centre, after the centres have moved; tells whether any changed.
+    fn assign(&self, centres: &Centres, norms: &[f64], moves: &Moves, cut: &mut Cut) -> bool {
+        wide(
+            #[inline(always)]
+            || {
+                let mut changed = false;
+                for (i, norm) in norms.iter().enumerate() {
+                    let old = cut.places[i];
+                    if cut.bounds[i].still(old, moves) {
+                        continue;
+                    }
+                    let point = self.points.point(i);
+                    let nearest = centres.nearest(point);
+                    cut.bounds[i] = Bounds::of(nearest, *norm);
+                    if nearest.place != old {
+                        changed = true;
+                        cut.change(i, nearest.place, point, self.weights[i], centres.n_columns);
+                    }
+                }
+                changed
+            },
+        )
+    }
+}
+
+impl Bounds {
+    /// Distances are roots of exact integers.
+    #[inline(always)]
+    fn of(nearest: Nearest, norm: f64) -> Self {
+        let distance = |score: f64| (norm + 2.0 * score).sqrt();
+        Self { own: distance(nearest.score) * (1.0 + SLACK), others: distance(nearest.next) * (1.0 - SLACK) }
+    }
+
+    /// Follows the centres; tells whether the one at `place` is nearer than any other for certain.
+    #[inline(always)]
+    fn still(&mut self, place: u32, moves: &Moves) -> bool {
+        let Some(own) = moves.each.get(place as usize) else { return false };
+        let (farthest, most, next) = moves.farthest;
+        self.own = (self.own + own) * (1.0 + SLACK);
+        self.others = (self.others - if farthest == place { next } else { most }) * (1.0 - SLACK);
+        self.own < self.others
+    }
+}
+
+impl Moves {
+    fn find_farthest(&mut self) {
+        self.farthest = (0, 0.0, 0.0);
+        for (place, moved) in (0..).zip(&self.each) {
+            let (_, most, next) = self.farthest;
+            self.farthest = if *moved > most { (place, *moved, most) } else { (self.farthest.0, most, next.max(*moved)) };
         }
-        changed
+    }
+}
+
+impl Cut {
+    /// Takes a point from its cluster, if it is in one, to the one at `place`.
+    #[inline(always)]
+    fn change(&mut self, i: usize, place: u32, point: Point<'_>, weight: f64, d: usize) {
+        let old = std::mem::replace(&mut self.places[i], place);
+        if old != u32::MAX {
+            add(&mut self.sums[old as usize * d..(old as usize + 1) * d], point, -weight);
+            self.counts[old as usize] -= weight;
+        }
+        add(&mut self.sums[place as usize * d..(place as usize + 1) * d], point, weight);
+        self.counts[place as usize] += weight;
     }
 }
 
@@ -260,9 +352,10 @@ impl Centres {
         new
     }
 
-    /// The first of the centres that are nearest: where `|c|²/2 − x·c` is smallest; and that number.
-    pub(super) fn nearest(&self, point: Point<'_>) -> (usize, f64) {
-        let (mut best, mut least) = (0, f64::INFINITY);
+    /// The first of the centres that are nearest: where `|c|²/2 − x·c` is smallest.
+    #[inline(always)]
+    pub(super) fn nearest(&self, point: Point<'_>) -> Nearest {
+        let mut found = Nearest { place: 0, score: f64::INFINITY, next: f64::INFINITY };
         for (block, halves) in self.halves.iter().enumerate() {
             let table = &self.table[block * self.n_columns..(block + 1) * self.n_columns];
             let mut scores = *halves;
@@ -278,13 +371,16 @@ impl Centres {
                     scores[lane] -= x * centres[lane];
                 }
             }
-            for (lane, score) in scores.iter().enumerate() {
-                if *score < least {
-                    (best, least) = (block * LANES + lane, *score);
-                }
+            for (lane, score) in scores.into_iter().enumerate() {
+                // Without branches: which centre is nearest cannot be foreseen.
+                let less = score < found.score;
+                let rest = if less { found.score } else { score };
+                found.next = if rest < found.next { rest } else { found.next };
+                found.place = if less { (block * LANES + lane) as u32 } else { found.place };
+                found.score = if less { score } else { found.score };
             }
         }
-        (best, least)
+        found
     }
 }
 
@@ -293,6 +389,7 @@ fn rounded(sum: f64, n: f64) -> f64 {
     (sum / n).round_ties_even() + 0.0
 }
 
+#[inline(always)]
 fn add(sums: &mut [f64], point: Point<'_>, weight: f64) {
     sums.iter_mut().zip(point.dense).for_each(|(sum, x)| *sum += weight * f64::from(*x));
     point.sparse.iter().for_each(|(column, x)| sums[*column as usize] += weight * f64::from(*x));
@@ -308,7 +405,17 @@ fn clear(spread: &mut [f64], point: Point<'_>) {
     point.sparse.iter().for_each(|(column, _)| spread[*column as usize] = 0.0);
 }
 
+/// Products of integers: their sum is exact, whatever its order.
+#[inline(always)]
 fn dot(spread: &[f64], point: Point<'_>) -> f64 {
-    let dense: f64 = spread.iter().zip(point.dense).map(|(a, x)| a * f64::from(*x)).sum();
-    dense + point.sparse.iter().map(|(column, x)| spread[*column as usize] * f64::from(*x)).sum::<f64>()
+    let (blocks, rest) = point.dense.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for (a, x) in spread.as_chunks::<LANES>().0.iter().zip(blocks) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * f64::from(x[lane]);
+        }
+    }
+    let tail: f64 = spread[blocks.len() * LANES..].iter().zip(rest).map(|(a, x)| a * f64::from(*x)).sum();
+    let sparse: f64 = point.sparse.iter().map(|(column, x)| spread[*column as usize] * f64::from(*x)).sum();
+    sums.iter().sum::<f64>() + tail + sparse
 }

@@ -13,14 +13,15 @@ mod rounding;
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use untrain_core::{Error, Result, Seed};
 
 use super::interactions::{Change, Changes, Interactions, Items};
 use super::params::RecommendParams;
-use crate::hyperparameters::refuse;
+use crate::encoded::unfit;
 use gram::{Gram, Step};
 use inverse::Inverse;
-use rounding::{Boundaries, round};
+use rounding::{Boundaries, proven};
 
 /// The most items; a matrix of so many rows takes 128 MiB.
 pub(super) const MAX_ITEMS: u64 = 4096;
@@ -73,8 +74,13 @@ impl Ease {
         }
         let gram = Gram::of(interactions, self.alpha_units);
         let boundaries = Boundaries::of(&interactions.items, self.seed, self.grid, self.slack);
-        let revised = changes.and_then(|changes| self.inverse.take()?.revised(&gram, &steps(changes)));
-        let rounded = revised.and_then(|inverse| Some((round(&inverse, &gram, &boundaries, true)?, inverse)));
+        let rounded = changes.and_then(|changes| {
+            let inverse = self.inverse.take()?;
+            let (digits, alpha) = (inverse.digits, gram.alpha());
+            let round = |j: usize, row: &[i64], residual| boundaries.rounded(j, row, digits, residual, alpha);
+            let (inverse, columns) = inverse.revised(&gram, &steps(changes), round)?;
+            Some((proven(columns, &inverse, &gram, &boundaries, true)?, inverse))
+        });
         let (columns, inverse) = match rounded {
             Some(rounded) => rounded,
             None => anew(&gram, &boundaries)?,
@@ -89,11 +95,13 @@ impl Ease {
 /// The weights and the inverse for these interactions, from nothing else.
 fn anew(gram: &Gram<'_>, boundaries: &Boundaries) -> Result<(Vec<Vec<i32>>, Inverse)> {
     let undecided = || {
-        let reason = format!("{} is too small: the rounding of the weights for these interactions cannot be proven", gram.alpha());
-        refuse("alpha", reason)
+        let reason = format!("with alpha {}, the rounding of the weights for these interactions cannot be proven", gram.alpha());
+        unfit(reason, "take a larger alpha, or method=neighbours, which needs no such proof")
     };
     let inverse = Inverse::of(gram).ok_or_else(undecided)?;
-    let columns = round(&inverse, gram, boundaries, false).ok_or_else(undecided)?;
+    let rounded = |(j, row): (usize, &Vec<i64>)| boundaries.rounded(j, row, inverse.digits, inverse.residuals[j], gram.alpha());
+    let columns = inverse.rows.par_iter().enumerate().map(rounded).collect();
+    let columns = proven(columns, &inverse, gram, boundaries, false).ok_or_else(undecided)?;
     Ok((columns, inverse))
 }
 

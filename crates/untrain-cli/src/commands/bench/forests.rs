@@ -147,8 +147,7 @@ impl Group {
         }
         let mut text = table.text();
         if let Some(Beside { peers, .. }) = self.peers.first() {
-            let versions: Vec<String> = peers.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
-            text.extend(["\nThe peers' versions: ", &versions.join(", "), ".\n"]);
+            text.extend(["\nThe peers' versions: ", &peers.versions(), ".\n"]);
         }
         text
     }

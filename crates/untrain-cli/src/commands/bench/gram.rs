@@ -3,19 +3,19 @@
 //! Both sides run the same loops over the same matrix product; the plain one multiplies the floats as they are.
 
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
-use arrow_array::{ArrayRef, Float64Array, StringArray};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 use serde::Serialize;
-use untrain_core::{Column, Dataset, Forget as _, Gram, Kind, Learner as _, Model as _, Role, Schema, Task, mix, unit};
+use untrain_core::{Gram, Role, Task, mix, unit};
 use untrain_exact::{Ridge, RidgeParams};
 
+use super::Plan;
+use super::generated::{Generated, training};
 use super::markdown::Table;
-use crate::app::{App, Outcome};
+use super::measure::{Corrected, singles};
 use crate::table::duration;
 
 /// How often each is repeated; the fastest counts.
@@ -27,7 +27,7 @@ const BITS: u32 = 20;
 const DELETIONS: usize = 1000;
 
 #[derive(Debug, Serialize)]
-struct Report {
+pub(super) struct Report {
     sums: Vec<Sums>,
     ridge: Forgotten,
 }
@@ -66,14 +66,7 @@ struct Rows {
     hot: usize,
 }
 
-pub(super) fn run(app: &App) -> Result<Outcome> {
-    let report = measure(REPEATS, app)?;
-    let outcome = if report.ridge.equal { Outcome::Done } else { Outcome::No };
-    app.result(&report, markdown)?;
-    Ok(outcome)
-}
-
-fn measure(repeats: usize, app: &App) -> Result<Report> {
+pub(super) fn run(plan: &Plan<'_>) -> Result<Report> {
     let mut sums = Vec::new();
     // Adult's numbers and categories: 6 numbers and 8 one-hots, of 100 columns.
     let shapes = [
@@ -83,15 +76,15 @@ fn measure(repeats: usize, app: &App) -> Result<Report> {
         ("images", 11_982, 784, 0, 0),
     ];
     for (name, n, n_dense, n_sparse, hot) in shapes {
-        app.words.say(&format!("{name} …"));
+        plan.say(name);
         let rows = Rows::new(n, n_dense, n_sparse, hot, if name == "one-hots, dense" { 6 } else { n_dense });
-        let exact_seconds = fastest(repeats, || rows.exact());
-        let plain_seconds = fastest(repeats, || rows.plain());
+        let exact_seconds = fastest(REPEATS, || rows.exact());
+        let plain_seconds = fastest(REPEATS, || rows.plain());
         let ratio = exact_seconds / plain_seconds;
         sums.push(Sums { name, n, d: n_dense + n_sparse, bits: BITS, exact_seconds, plain_seconds, ratio });
     }
-    app.words.say("ridge …");
-    Ok(Report { sums, ridge: forget(repeats)? })
+    plan.say("ridge");
+    Ok(Report { sums, ridge: forget(REPEATS)? })
 }
 
 fn draw(row: usize, column: usize) -> f64 {
@@ -163,44 +156,33 @@ fn fastest<T>(repeats: usize, mut act: impl FnMut() -> T) -> f64 {
 /// Ridge regression on 100,000 records of 50 numbers.
 fn forget(repeats: usize) -> Result<Forgotten> {
     let (n, d) = (100_000, 50);
-    let column = |name: String, role| Column { name, kind: Kind::Numeric, role, declared: true };
-    let mut columns: Vec<Column> = (0..d).map(|i| column(format!("x{i:02}"), Role::Feature)).collect();
-    columns.push(column("y".to_owned(), Role::Target));
     let x = |row, i| draw(row, i) + draw(row, i + d) - 1.0;
+    let mut table = Generated::new(training(n));
+    (0..d).for_each(|i| table.numbers(format!("x{i:02}"), Role::Feature, |row| x(row as usize, i)));
     let y = |row| (0..d).map(|i| x(row, i) * (i % 7) as f64).sum::<f64>() + draw(row, 2 * d);
-    let mut arrays: Vec<ArrayRef> =
-        (0..d).map(|i| Arc::new(Float64Array::from_iter_values((0..n).map(|row| x(row, i)))) as ArrayRef).collect();
-    arrays.push(Arc::new(Float64Array::from_iter_values((0..n).map(y))));
-    let ids = StringArray::from_iter_values((0..n).map(|row| format!("{row:06}")));
-    let data = Dataset::new(Schema { id: Some("id".to_owned()), columns, holdout: None }, &ids, arrays)?;
+    table.numbers("y".to_owned(), Role::Target, |row| y(row as usize));
+    let data = table.dataset(None)?;
     let ridge = Ridge { params: RidgeParams::default(), task: Task::Regression };
-    let mut model = ridge.fit(&data)?;
-    let train_seconds = fastest(repeats.min(3), || ridge.fit(&data));
-    let leaving: Vec<String> = (0..DELETIONS).map(|i| format!("{:06}", (i * 7919) % n)).collect();
-    let rest = data.without(&leaving)?;
-    let mut seconds = Vec::with_capacity(DELETIONS);
-    for id in leaving {
-        let id = [id];
-        let start = Instant::now();
-        ridge.forget(&mut model, &id, &rest)?;
-        seconds.push(start.elapsed().as_secs_f64());
-    }
-    seconds.sort_by(f64::total_cmp);
-    let forget_seconds = seconds[seconds.len() / 2];
-    let retrained = ridge.fit(&rest)?;
-    let equal = retrained.state() == model.state() && retrained.artefact() == model.artefact();
-    Ok(Forgotten { n, d, train_seconds, forget_seconds, ratio: train_seconds / forget_seconds, equal })
+    let Corrected { train, forget, equal, .. } = Corrected::of(&ridge, &data, repeats.min(3), &singles(&data, 0, DELETIONS), |_| Ok(()))?;
+    let (train_seconds, forget_seconds) = (train, forget.median);
+    Ok(Forgotten { n: n as usize, d, train_seconds, forget_seconds, ratio: train_seconds / forget_seconds, equal })
 }
 
-fn markdown(report: &Report) -> String {
-    let mut table = Table::new(["columns", "n", "d", "bits", "exact", "plain f64", "ratio"].map(str::to_owned));
-    for Sums { name, n, d, bits, exact_seconds, plain_seconds, ratio } in &report.sums {
-        let times = [duration(*exact_seconds), duration(*plain_seconds), format!("{ratio:.2}")];
-        table.row([(*name).to_owned(), n.to_string(), d.to_string(), bits.to_string()].into_iter().chain(times));
+impl Report {
+    pub(super) fn is_exact(&self) -> bool {
+        self.ridge.equal
     }
-    let Forgotten { n, d, train_seconds, forget_seconds, ratio, equal } = &report.ridge;
-    let mut ridge = Table::new(["ridge", "n", "d", "train", "forget one", "ratio", "bytes equal"].map(str::to_owned));
-    let times = [duration(*train_seconds), duration(*forget_seconds), format!("{ratio:.0}"), equal.to_string()];
-    ridge.row(["regression".to_owned(), n.to_string(), d.to_string()].into_iter().chain(times));
-    format!("{}\n{}", table.text(), ridge.text())
+
+    pub(super) fn markdown(&self) -> String {
+        let mut table = Table::new(["columns", "n", "d", "bits", "exact", "plain f64", "ratio"].map(str::to_owned));
+        for Sums { name, n, d, bits, exact_seconds, plain_seconds, ratio } in &self.sums {
+            let times = [duration(*exact_seconds), duration(*plain_seconds), format!("{ratio:.2}")];
+            table.row([(*name).to_owned(), n.to_string(), d.to_string(), bits.to_string()].into_iter().chain(times));
+        }
+        let Forgotten { n, d, train_seconds, forget_seconds, ratio, equal } = &self.ridge;
+        let mut ridge = Table::new(["ridge", "n", "d", "train", "forget one", "ratio", "bytes equal"].map(str::to_owned));
+        let times = [duration(*train_seconds), duration(*forget_seconds), format!("{ratio:.0}"), equal.to_string()];
+        ridge.row(["regression".to_owned(), n.to_string(), d.to_string()].into_iter().chain(times));
+        format!("{}\n{}", table.text(), ridge.text())
+    }
 }

@@ -1,28 +1,24 @@
 //! What does each learner cost to train and to correct, beside its own retraining, on the same records?
 
-use std::time::Instant;
-
 use anyhow::Result;
 use serde::Serialize;
 use untrain::{LEARNERS, Recipe, Scores};
-use untrain_core::{Forget as _, Learner as _, Model as _, Task};
+use untrain_core::{AnyModel, Forget as _, Learner as _, Model as _, Task};
 
+use super::Plan;
 use super::markdown::Table;
-use super::measure::{Split, Times, drawn, median, timed};
+use super::measure::{Corrected, Split, drawn, equal, scores, timed};
 use crate::table::{count, duration, factor};
 
 /// These need tables of another kind: interactions, and texts.
 const OTHER_DATA: [&str; 2] = ["recommend", "text"];
-
-/// A learner stops forgetting one by one after so many seconds.
-const MOST_SECONDS: f64 = 4.0;
 
 /// How often training is timed.
 const N_TRAININGS: usize = 3;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
-    pub(super) exact: bool,
+    exact: bool,
     tables: Vec<Costs>,
 }
 
@@ -54,7 +50,7 @@ struct Cost {
 }
 
 /// Measures every learner of the list on tables of classes.
-pub(super) fn run(tables: &[Split], deletions: usize, mut say: impl FnMut(&str)) -> Result<Report> {
+pub(super) fn run(plan: &Plan<'_>, tables: &[Split]) -> Result<Report> {
     let mut report = Report { exact: true, tables: Vec::new() };
     for data in tables {
         let mut costs = Costs { data: data.name.clone(), records: data.train.len(), learners: Vec::new() };
@@ -62,8 +58,8 @@ pub(super) fn run(tables: &[Split], deletions: usize, mut say: impl FnMut(&str))
             if !entry.tasks.is_empty() && !entry.tasks.contains(&Task::Classification) {
                 continue;
             }
-            say(&format!("{} on {} …", entry.name, data.name));
-            let cost = cost(entry.name, settings(entry.name), data, deletions)?;
+            plan.say(&format!("{} on {}", entry.name, data.name));
+            let cost = cost(entry.name, settings(entry.name), data, plan)?;
             report.exact &= cost.equal;
             costs.learners.push(cost);
         }
@@ -82,49 +78,37 @@ fn settings(learner: &str) -> &'static str {
     }
 }
 
-fn cost(name: &'static str, settings: &'static str, data: &Split, deletions: usize) -> Result<Cost> {
+fn cost(name: &'static str, settings: &'static str, data: &Split, plan: &Plan<'_>) -> Result<Cost> {
     let pairs: Vec<(String, String)> = settings
         .split_whitespace()
         .filter_map(|pair| pair.split_once('='))
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
     let learner = Recipe::new(name, &pairs, Some(0))?.resolve(&data.train)?.learner()?;
-    let (first, mut model) = timed(|| learner.fit(&data.train))?;
-    let mut trainings = vec![first];
-    for _ in 1..N_TRAININGS {
-        trainings.push(timed(|| learner.fit(&data.train))?.0);
-    }
-    let train_seconds = median(trainings.into_iter());
-    let scores = match data.test.schema().target() {
-        Some((place, _)) => Scores::of(&model.predict(&data.test)?, &data.test.values(place)),
-        None => Scores::default(),
-    };
-    let (artefact_bytes, state_bytes) = (model.artefact().len(), model.state().len());
-
     let ids = drawn(&data.train, 0);
-    let (singles, rest) = ids.split_at(deletions.min(ids.len() / 4));
-    let (mut retained, mut seconds, started) = (data.train.clone(), Vec::new(), Instant::now());
-    for id in singles {
-        retained = retained.without(std::slice::from_ref(id))?;
-        seconds.push(timed(|| learner.forget(&mut model, std::slice::from_ref(id), &retained))?.0);
-        if started.elapsed().as_secs_f64() > MOST_SECONDS {
-            break;
-        }
-    }
-    let batch = &rest[..data.train.len() / 100];
-    retained = retained.without(batch)?;
+    let (single, rest) = ids.split_at(plan.deletions.min(ids.len() / 4));
+    let single: Vec<&[String]> = single.chunks(1).collect();
+    let ask = |model: &AnyModel| {
+        let scores = match data.test.schema().target() {
+            Some(_) => scores(&model.predict(&data.test)?, &data.test)?,
+            None => Scores::default(),
+        };
+        Ok((scores, model.artefact().len(), model.state().len()))
+    };
+    let done = Corrected::of(&learner, &data.train, N_TRAININGS, &single, ask)?;
+    let (scores, artefact_bytes, state_bytes) = done.trained;
+    let (mut model, batch) = (done.model, &rest[..data.train.len() / 100]);
+    let retained = done.retained.without(batch)?;
     let (batch_seconds, _) = timed(|| learner.forget(&mut model, batch, &retained))?;
-    let cold = learner.fit(&retained)?;
-    let equal = cold.digest() == model.digest() && cold.state_digest() == model.state_digest();
-    let times = Times::of(seconds.clone());
+    let equal = done.equal && equal(&learner.fit(&retained)?, &model);
     Ok(Cost {
         learner: name,
         settings,
-        train_seconds,
-        deletions: seconds.len(),
-        forget_mean_seconds: times.mean,
-        forget_median_seconds: times.median,
-        ratio: train_seconds / times.mean,
+        train_seconds: done.train,
+        deletions: done.requests,
+        forget_mean_seconds: done.forget.mean,
+        forget_median_seconds: done.forget.median,
+        ratio: done.train / done.forget.mean,
         batch_seconds,
         state_bytes_a_record: state_bytes as f64 / data.train.len() as f64,
         artefact_bytes,
@@ -134,6 +118,10 @@ fn cost(name: &'static str, settings: &'static str, data: &Split, deletions: usi
 }
 
 impl Report {
+    pub(super) fn is_exact(&self) -> bool {
+        self.exact
+    }
+
     pub(super) fn markdown(&self) -> String {
         let mut text = String::new();
         for Costs { data, records, learners } in &self.tables {

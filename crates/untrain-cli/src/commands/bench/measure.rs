@@ -5,8 +5,11 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use untrain::Scores;
-use untrain_core::{Artefact as _, Dataset, Forget as _, Learner as _, Model as _, Predictions, Seed, Task};
+use untrain_core::{Artefact, Dataset, Forget, Learner, Model, Predictions, Seed, Task};
 use untrain_exact::{Forest, ForestArtefact, ForestModel, Params};
+
+/// Records are forgotten one by one for so many seconds at most, what is between two requests included.
+const MOST_SECONDS: f64 = 10.0;
 
 /// A dataset of which models see one side.
 pub(super) struct Split {
@@ -40,6 +43,59 @@ pub(super) struct Times {
     pub(super) p99: f64,
 }
 
+/// A model trained, corrected one request at a time, and compared with its retraining. Times are in seconds.
+pub(super) struct Corrected<M, T> {
+    /// What was asked of the model before the first request.
+    pub(super) trained: T,
+    /// The model after the last.
+    pub(super) model: M,
+    /// The records that are left.
+    pub(super) retained: Dataset,
+    /// The median of several trainings.
+    pub(super) train: f64,
+    pub(super) requests: usize,
+    pub(super) forget: Times,
+    pub(super) retrain: f64,
+    /// Whether the corrected model has the bytes of the retrained one.
+    pub(super) equal: bool,
+}
+
+impl<M: Model, T> Corrected<M, T> {
+    /// Trains `n_trainings` times, asks what is to be known of the model, and takes out each of `requests`.
+    pub(super) fn of<L: Learner<Model = M> + Forget<M>>(
+        learner: &L,
+        train: &Dataset,
+        n_trainings: usize,
+        requests: &[impl AsRef<[String]>],
+        ask: impl FnOnce(&M) -> Result<T>,
+    ) -> Result<Self> {
+        let (first, mut model) = timed(|| learner.fit(train))?;
+        let mut trainings = vec![first];
+        for _ in 1..n_trainings {
+            trainings.push(timed(|| learner.fit(train))?.0);
+        }
+        let trained = ask(&model)?;
+        let (mut retained, mut seconds, started) = (train.clone(), Vec::new(), Instant::now());
+        for ids in requests {
+            // A learner that makes itself anew reads the set that is left: it must be this one.
+            retained = retained.without(ids.as_ref())?;
+            seconds.push(timed(|| learner.forget(&mut model, ids.as_ref(), &retained))?.0);
+            if started.elapsed().as_secs_f64() > MOST_SECONDS {
+                break;
+            }
+        }
+        let (retrain, retrained) = timed(|| learner.fit(&retained))?;
+        let (train, requests) = (median(trainings.into_iter()), seconds.len());
+        let equal = equal(&model, &retrained);
+        Ok(Self { trained, model, retained, train, requests, forget: Times::of(seconds), retrain, equal })
+    }
+}
+
+/// Whether two models have the same bytes.
+pub(super) fn equal<M: Model>(a: &M, b: &M) -> bool {
+    a.digest() == b.digest() && a.state_digest() == b.state_digest()
+}
+
 /// Comparisons of both digests with those of a retrain.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Checks {
@@ -61,7 +117,7 @@ impl Times {
 impl Checks {
     fn compare(&mut self, model: &ForestModel, with: &ForestModel) {
         self.done += 1;
-        self.passed += usize::from(model.digest() == with.digest() && model.state_digest() == with.state_digest());
+        self.passed += usize::from(equal(model, with));
     }
 
     pub(super) fn and(self, other: Self) -> Self {
@@ -112,6 +168,11 @@ pub(super) fn run(params: &Params, seed: u64, data: &Split, n: usize) -> Result<
     })
 }
 
+/// The first `n` ids in the order that `seed` draws, each a request of its own, but no more than half of all.
+pub(super) fn singles(data: &Dataset, seed: u64, n: usize) -> Vec<[String; 1]> {
+    drawn(data, seed).into_iter().take(n.min(data.len() / 2)).map(|id| [id]).collect()
+}
+
 /// The ids in an order that `seed` draws.
 pub(super) fn drawn(data: &Dataset, seed: u64) -> Vec<String> {
     const PURPOSE: u64 = 0x0062_656e_6368_0000; // "bench"
@@ -136,8 +197,8 @@ pub(super) fn each(ids: &[String], mut work: impl FnMut(&[String]) -> untrain_co
     Ok(Times::of(times))
 }
 
-/// Predicts for at least half a second.
-fn rate(artefact: &ForestArtefact, test: &Dataset) -> Result<f64> {
+/// How many rows a second are predicted, over at least half a second.
+pub(super) fn rate(artefact: &impl Artefact, test: &Dataset) -> Result<f64> {
     let start = Instant::now();
     let mut rows = 0;
     loop {
@@ -150,7 +211,7 @@ fn rate(artefact: &ForestArtefact, test: &Dataset) -> Result<f64> {
 }
 
 /// How good the predictions of classes are.
-fn scores(predictions: &Predictions, test: &Dataset) -> Result<Scores> {
+pub(super) fn scores(predictions: &Predictions, test: &Dataset) -> Result<Scores> {
     let (place, _) = test.schema().target().context("no column is the target")?;
     Ok(Scores::of(predictions, &test.values(place)))
 }

@@ -1,18 +1,18 @@
 //! How much faster does naive Bayes forget than it is retrained, and what does it cost beside scikit-learn's?
 
-use std::sync::Arc;
+use std::ops::Range;
 
 use anyhow::{Context as _, Result};
-use arrow_array::{ArrayRef, Float64Array, StringArray};
 use serde::Serialize;
-use untrain::Scores;
-use untrain_core::{Column, Dataset, Forget as _, Kind, Learner as _, Model as _, Role, Schema, mix, unit};
+use untrain_core::{Dataset, Model as _, Role, mix, unit};
 use untrain_exact::{NaiveBayes, NaiveBayesModel, NaiveBayesParams};
 
+use super::Plan;
 use super::forests::times;
+use super::generated::{Generated, testing, training};
 use super::markdown::Table;
-use super::measure::{Split, Times, drawn, each, median, timed};
-use super::peers::{Peers, Script};
+use super::measure::{Corrected, Split, median, scores, singles};
+use super::peers::{Peer, Peers};
 use crate::table::{count, duration, factor};
 
 const N_COLUMNS: u64 = 50;
@@ -38,7 +38,7 @@ struct Measured {
     artefact_bytes: usize,
     accuracy: f64,
     log_loss: f64,
-    peers: Vec<super::peers::Peer>,
+    peers: Vec<Peer>,
     equal: bool,
 }
 
@@ -62,7 +62,7 @@ impl NaiveBayesTable {
         ];
         let mut table = Table::new(titles.map(str::to_owned));
         for row in &self.rows {
-            let of_peer = |figure: &dyn Fn(&super::peers::Peer) -> String| row.peers.first().map_or_else(|| "–".to_owned(), figure);
+            let of_peer = |figure: &dyn Fn(&Peer) -> String| row.peers.first().map_or_else(|| "–".to_owned(), figure);
             table.row([
                 row.name.clone(),
                 count(row.records as u64),
@@ -82,71 +82,49 @@ impl NaiveBayesTable {
 }
 
 /// Measures naive Bayes on `adult` and on a generated table.
-pub(super) fn run(adult: &Split, deletions: usize, seeds: u64, script: Option<&Script<'_>>) -> Result<NaiveBayesTable> {
-    let generated = Split { name: "100k × 50".to_owned(), train: table(0, N_RECORDS)?, test: table(1 << 40, N_TEST)? };
+pub(super) fn run(plan: &Plan<'_>, adult: &Split) -> Result<NaiveBayesTable> {
+    let generated = Split { name: "100k × 50".to_owned(), train: table(training(N_RECORDS))?, test: table(testing(N_TEST))? };
     let mut versions = None;
     let mut rows = Vec::new();
     for data in [adult, &generated] {
-        let peers = script.map(|script| script.run(data)).transpose()?;
-        if let Some(Peers { versions: found, .. }) = &peers {
-            versions = Some(found.iter().map(|(name, version)| format!("{name} {version}")).collect::<Vec<_>>().join(", "));
-        }
-        rows.push(measured(data, deletions, seeds, peers.map(|peers| peers.models).unwrap_or_default())?);
+        let peers: Option<Peers> = plan.peers("naive_bayes.py", data, &[])?;
+        versions = peers.as_ref().map(Peers::versions);
+        rows.push(measured(plan, data, peers.map(|peers| peers.models).unwrap_or_default())?);
     }
     Ok(NaiveBayesTable { rows, versions })
 }
 
-fn measured(data: &Split, deletions: usize, seeds: u64, peers: Vec<super::peers::Peer>) -> Result<Measured> {
+fn measured(plan: &Plan<'_>, data: &Split, peers: Vec<Peer>) -> Result<Measured> {
     let learner = NaiveBayes::new(NaiveBayesParams::default());
-    let Split { name, train, test } = data;
-    let mut trainings = Vec::new();
-    let mut forgetting: Vec<Times> = Vec::new();
-    let mut equal = true;
-    let mut first: Option<NaiveBayesModel> = None;
-    for seed in 0..seeds {
-        let (seconds, mut model) = timed(|| learner.fit(train))?;
-        trainings.push(seconds);
-        first.get_or_insert_with(|| model.clone());
-        let ids = drawn(train, seed);
-        let singles = &ids[..deletions.min(train.len() / 2)];
-        // The learner looks at the kinds of the retained columns, which the whole series leaves as they are.
-        let rest = train.without(singles)?;
-        forgetting.push(each(singles, |id| learner.forget(&mut model, id, &rest).map(|_| ()))?);
-        let retrained = learner.fit(&rest)?;
-        equal &= model.digest() == retrained.digest() && model.state_digest() == retrained.state_digest();
-    }
-    let model = first.context("there is no seed")?;
-    let (place, _) = test.schema().target().context("no column is the target")?;
-    let scores = Scores::of(&model.predict(test)?, &test.values(place));
-    let train_seconds = median(trainings.into_iter());
-    let forget_mean_seconds = median(forgetting.iter().map(|times| times.mean));
+    let ask = |model: &NaiveBayesModel| Ok((scores(&model.predict(&data.test)?, &data.test)?, model.artefact().len()));
+    let run = |seed| Corrected::of(&learner, &data.train, 1, &singles(&data.train, seed, plan.deletions), ask);
+    let runs = (0..plan.seeds).map(run).collect::<Result<Vec<_>>>()?;
+    let (scores, artefact_bytes) = runs.first().context("there is no seed")?.trained.clone();
+    let train_seconds = median(runs.iter().map(|run| run.train));
+    let forget_mean_seconds = median(runs.iter().map(|run| run.forget.mean));
     Ok(Measured {
-        name: name.clone(),
-        records: train.len(),
+        name: data.name.clone(),
+        records: data.train.len(),
         train_seconds,
         forget_mean_seconds,
         forget_speedup: train_seconds / forget_mean_seconds,
-        artefact_bytes: model.artefact().len(),
+        artefact_bytes,
         accuracy: scores.accuracy.context("the model predicts no classes")?,
         log_loss: scores.log_loss.context("the model predicts no classes")?,
         peers,
-        equal,
+        equal: runs.iter().all(|run| run.equal),
     })
 }
 
 /// Numbers of three classes whose means differ a little.
-fn table(from: u64, n: u64) -> Result<Dataset> {
+fn table(records: Range<u64>) -> Result<Dataset> {
     let class = |record: u64| mix(mix(SEED, record), 1) % 3;
     let number = |record: u64, column: u64| {
         let noise: f64 = (2..6).map(|purpose| unit(mix(mix(SEED ^ record, column + 1), purpose))).sum();
         noise * 3.0 + unit(mix(class(record), column)) * 0.3
     };
-    let described = |name: String, kind, role| Column { name, kind, role, declared: true };
-    let mut columns: Vec<Column> = (0..N_COLUMNS).map(|i| described(format!("x{i:02}"), Kind::Numeric, Role::Feature)).collect();
-    let numbers = |column| Arc::new((from..from + n).map(|record| Some(number(record, column))).collect::<Float64Array>()) as ArrayRef;
-    let mut arrays: Vec<ArrayRef> = (0..N_COLUMNS).map(numbers).collect();
-    columns.push(described("y".to_owned(), Kind::Categorical, Role::Target));
-    arrays.push(Arc::new((from..from + n).map(|record| Some(format!("class {}", class(record)))).collect::<StringArray>()));
-    let ids: StringArray = (from..from + n).map(|record| Some(format!("{record:013}"))).collect();
-    Ok(Dataset::new(Schema { id: Some("id".to_owned()), columns, holdout: None }, &ids, arrays)?)
+    let mut table = Generated::new(records);
+    (0..N_COLUMNS).for_each(|column| table.numbers(format!("x{column:02}"), Role::Feature, |record| number(record, column)));
+    table.texts("y".to_owned(), Role::Target, |record| format!("class {}", class(record)));
+    table.dataset(None)
 }

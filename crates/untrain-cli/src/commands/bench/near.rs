@@ -1,20 +1,16 @@
 //! What do nearest neighbours and k-means cost to train, to correct and to ask, beside retraining and scikit-learn?
 
 use std::collections::BTreeMap;
-use std::hint::black_box;
-use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use arrow_array::{ArrayRef, Float64Array, StringArray};
 use serde::{Deserialize, Serialize};
-use untrain::Scores;
-use untrain_core::{Artefact, Column, Dataset, Forget, Holdout, Kind, Learner, Model, Predictions, Role, Schema, Seed, Task, mix, unit};
-use untrain_exact::{KMeans, KMeansArtefact, KMeansParams, Knn, KnnArtefact, KnnParams, NeighbourIndex};
+use untrain_core::{Artefact as _, Dataset, Kind, Model as _, Predictions, Role, Seed, Task, mix, unit};
+use untrain_exact::{KMeans, KMeansArtefact, KMeansParams, Knn, KnnArtefact, KnnModel, KnnParams, NeighbourIndex};
 
+use super::Plan;
+use super::generated::{Generated, testing, training};
 use super::markdown::Table;
-use super::measure::{Split, Times, drawn, median, timed};
-use super::peers::Script;
+use super::measure::{Corrected, Split, median, rate, scores, singles, timed};
 use crate::table::{count, duration, factor};
 
 const N_RECORDS: u64 = 100_000;
@@ -27,36 +23,9 @@ const SEED: u64 = 0x626c_6f62_7300_0000; // "blobs"
 const SPREADS: [(&str, f64); 2] = [("blobs", 0.1), ("blobs that overlap", 0.6)];
 const N_LEAVES: [u32; 3] = [16, 64, 256];
 
-/// Which learner is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Near {
-    /// Nearest neighbours
-    Knn,
-    /// k-means
-    Kmeans,
-}
-
-impl Near {
-    /// What the script of the peers calls it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Knn => "knn",
-            Self::Kmeans => "kmeans",
-        }
-    }
-}
-
-/// How the learners are measured.
-pub(super) struct Plan<'a> {
-    pub(super) seeds: u64,
-    pub(super) deletions: usize,
-    pub(super) quick: bool,
-    pub(super) peers: Option<Script<'a>>,
-}
-
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
-    pub(super) exact: bool,
+    exact: bool,
     kmeans: Vec<Clustered>,
     knn: Vec<Asked>,
     peers: BTreeMap<String, Peers>,
@@ -75,6 +44,7 @@ struct Clustered {
     retrain_seconds: f64,
     /// Within-cluster sum of squares a record, of columns that are exactly standardised.
     inertia: f64,
+    equal: bool,
 }
 
 /// Medians over the seeds of one k-NN. Times are in seconds.
@@ -90,6 +60,7 @@ struct Asked {
     first_prediction_seconds: f64,
     rows_per_second: f64,
     accuracy: f64,
+    equal: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -113,129 +84,101 @@ struct KnnPeer {
     accuracy: f64,
 }
 
-impl Plan<'_> {
-    /// Measures `near` on generated blobs and on `adult`.
-    pub(super) fn run(&self, near: Near, adult: Split, say: impl Fn(&str)) -> Result<Report> {
-        let n = if self.quick { QUICK_RECORDS } else { N_RECORDS };
-        let mut sets = SPREADS.iter().map(|(name, spread)| blobs(name, n, *spread)).collect::<Result<Vec<_>>>()?;
-        sets.push(adult);
-        let mut report = Report { exact: true, kmeans: Vec::new(), knn: Vec::new(), peers: BTreeMap::new() };
-        for data in &sets {
-            match near {
-                Near::Kmeans => {
-                    for n_leaves in N_LEAVES {
-                        say(&format!("k-means on {}, {n_leaves} leaves …", data.name));
-                        let (measured, exact) = self.kmeans(data, n_leaves)?;
-                        report.kmeans.push(measured);
-                        report.exact &= exact;
-                    }
-                }
-                Near::Knn => {
-                    for index in [NeighbourIndex::Brute, NeighbourIndex::Tree] {
-                        say(&format!("nearest neighbours on {}, {index:?} …", data.name));
-                        let (measured, exact) = self.knn(data, index)?;
-                        report.knn.push(measured);
-                        report.exact &= exact;
-                    }
-                }
-            }
-            if let Some(script) = &self.peers {
-                say(&format!("peers on {} …", data.name));
-                report.peers.insert(data.name.clone(), script.run(data)?);
-            }
+/// Measures k-means with so many leaves, on generated blobs and on `adult`.
+pub(super) fn kmeans(plan: &Plan<'_>, adult: Split) -> Result<Report> {
+    let mut report = Report::default();
+    for data in sets(plan, adult)? {
+        for n_leaves in N_LEAVES {
+            plan.say(&format!("k-means on {}, {n_leaves} leaves", data.name));
+            report.kmeans.push(clustered(plan, &data, n_leaves)?);
         }
-        Ok(report)
+        report.ask_peers(plan, &data, "kmeans")?;
     }
-
-    fn kmeans(&self, data: &Split, n_leaves: u32) -> Result<(Clustered, bool)> {
-        let (mut runs, mut inertias, mut exact) = (Vec::new(), Vec::new(), true);
-        for seed in 0..self.seeds {
-            let learner = KMeans { params: KMeansParams { n_leaves, ..KMeansParams::default() }, seed: Seed(seed) };
-            let run = Run::of(&learner, &data.train, seed, self.deletions)?;
-            let Predictions::Clusters { clusters, .. } = KMeansArtefact::read(&run.artefact)?.predict(&data.train)? else {
-                anyhow::bail!("the model predicts no clusters");
-            };
-            inertias.push(inertia(&data.train, &clusters));
-            exact &= run.exact;
-            runs.push(run);
-        }
-        let of = |value: fn(&Run) -> f64| median(runs.iter().map(value));
-        let measured = Clustered {
-            data: data.name.clone(),
-            records: data.train.len(),
-            n_leaves,
-            train_seconds: of(|run| run.train),
-            forget_mean_seconds: of(|run| run.forget.mean),
-            forget_median_seconds: of(|run| run.forget.median),
-            forget_p99_seconds: of(|run| run.forget.p99),
-            retrain_seconds: of(|run| run.retrain),
-            inertia: median(inertias.into_iter()),
-        };
-        Ok((measured, exact))
-    }
-
-    fn knn(&self, data: &Split, index: NeighbourIndex) -> Result<(Asked, bool)> {
-        let learner = Knn { params: KnnParams { index, ..KnnParams::default() }, task: Task::Classification, seed: Seed(0) };
-        let run = Run::of(&learner, &data.train, 0, self.deletions)?;
-        let artefact = KnnArtefact::read(&run.artefact)?;
-        let one = data.test.filter(&(0..data.test.len()).map(|i| i == 0).collect::<Vec<_>>())?;
-        let (first_prediction_seconds, _) = timed(|| artefact.predict(&one))?;
-        let test = data.test.filter(&(0..data.test.len()).map(|i| i < N_TEST as usize).collect::<Vec<_>>())?;
-        let (place, _) = test.schema().target().context("no column is the target")?;
-        let (start, mut rows) = (Instant::now(), 0);
-        let predictions = loop {
-            let predictions = black_box(artefact.predict(&test)?);
-            rows += predictions.len();
-            if start.elapsed().as_secs_f64() >= 0.5 {
-                break predictions;
-            }
-        };
-        let measured = Asked {
-            data: data.name.clone(),
-            records: data.train.len(),
-            index,
-            train_seconds: run.train,
-            forget_mean_seconds: run.forget.mean,
-            artefact_seconds: run.write,
-            artefact_bytes_per_record: run.artefact.len() as f64 / data.train.len() as f64,
-            first_prediction_seconds,
-            rows_per_second: rows as f64 / start.elapsed().as_secs_f64(),
-            accuracy: Scores::of(&predictions, &test.values(place)).accuracy.context("the model predicts no classes")?,
-        };
-        Ok((measured, run.exact))
-    }
+    report.exact = report.kmeans.iter().all(|measured| measured.equal);
+    Ok(report)
 }
 
-/// One model trained, corrected and compared with its retraining.
-struct Run {
-    train: f64,
-    forget: Times,
-    retrain: f64,
-    write: f64,
-    artefact: Vec<u8>,
-    exact: bool,
+/// Measures nearest neighbours with both indices, on generated blobs and on `adult`.
+pub(super) fn knn(plan: &Plan<'_>, adult: Split) -> Result<Report> {
+    let mut report = Report::default();
+    for data in sets(plan, adult)? {
+        for index in [NeighbourIndex::Brute, NeighbourIndex::Tree] {
+            plan.say(&format!("nearest neighbours on {}, {index:?}", data.name));
+            report.knn.push(asked(plan, &data, index)?);
+        }
+        report.ask_peers(plan, &data, "knn")?;
+    }
+    report.exact = report.knn.iter().all(|measured| measured.equal);
+    Ok(report)
 }
 
-impl Run {
-    fn of<L: Learner + Forget<L::Model>>(learner: &L, train: &Dataset, seed: u64, deletions: usize) -> Result<Self> {
-        let (seconds, mut model) = timed(|| learner.fit(train))?;
-        let (write, artefact) = timed(|| Ok::<_, anyhow::Error>(model.artefact()))?;
-        let ids = drawn(train, seed);
-        let gone = &ids[..deletions.min(train.len() / 2)];
-        let rest = train.without(gone)?;
-        let mut times = Vec::new();
-        for (i, id) in gone.chunks(1).enumerate() {
-            // A learner that makes itself anew reads the set that is left: it must be this one.
-            let left = train.without(&gone[..=i])?;
-            times.push(timed(|| learner.forget(&mut model, id, &left))?.0);
-        }
-        let (retrain, retrained) = timed(|| learner.fit(&rest))?;
-        let exact = model.digest() == retrained.digest() && model.state_digest() == retrained.state_digest();
-        Ok(Self { train: seconds, forget: Times::of(times), retrain, write, artefact, exact })
-    }
+fn sets(plan: &Plan<'_>, adult: Split) -> Result<Vec<Split>> {
+    let n = if plan.quick { QUICK_RECORDS } else { N_RECORDS };
+    let mut sets = SPREADS.iter().map(|(name, spread)| blobs(name, n, *spread)).collect::<Result<Vec<_>>>()?;
+    sets.push(adult);
+    Ok(sets)
+}
+
+fn clustered(plan: &Plan<'_>, data: &Split, n_leaves: u32) -> Result<Clustered> {
+    let run = |seed| {
+        let learner = KMeans { params: KMeansParams { n_leaves, ..KMeansParams::default() }, seed: Seed(seed) };
+        Corrected::of(&learner, &data.train, 1, &singles(&data.train, seed, plan.deletions), |model| {
+            match KMeansArtefact::read(&model.artefact())?.predict(&data.train)? {
+                Predictions::Clusters { clusters, .. } => Ok(inertia(&data.train, &clusters)),
+                _ => anyhow::bail!("the model predicts no clusters"),
+            }
+        })
+    };
+    let runs = (0..plan.seeds).map(run).collect::<Result<Vec<_>>>()?;
+    let of = |figure: &dyn Fn(&Corrected<_, f64>) -> f64| median(runs.iter().map(figure));
+    Ok(Clustered {
+        data: data.name.clone(),
+        records: data.train.len(),
+        n_leaves,
+        train_seconds: of(&|run| run.train),
+        forget_mean_seconds: of(&|run| run.forget.mean),
+        forget_median_seconds: of(&|run| run.forget.median),
+        forget_p99_seconds: of(&|run| run.forget.p99),
+        retrain_seconds: of(&|run| run.retrain),
+        inertia: of(&|run| run.trained),
+        equal: runs.iter().all(|run| run.equal),
+    })
+}
+
+fn asked(plan: &Plan<'_>, data: &Split, index: NeighbourIndex) -> Result<Asked> {
+    let learner = Knn { params: KnnParams { index, ..KnnParams::default() }, task: Task::Classification, seed: Seed(0) };
+    let write = |model: &KnnModel| timed(|| Ok::<_, anyhow::Error>(model.artefact()));
+    let run = Corrected::of(&learner, &data.train, 1, &singles(&data.train, 0, plan.deletions), write)?;
+    let (artefact_seconds, bytes) = run.trained;
+    let artefact = KnnArtefact::read(&bytes)?;
+    let first = |n: usize| data.test.filter(&(0..data.test.len()).map(|i| i < n).collect::<Vec<_>>());
+    let (one, test) = (first(1)?, first(N_TEST as usize)?);
+    let (first_prediction_seconds, _) = timed(|| artefact.predict(&one))?;
+    Ok(Asked {
+        data: data.name.clone(),
+        records: data.train.len(),
+        index,
+        train_seconds: run.train,
+        forget_mean_seconds: run.forget.mean,
+        artefact_seconds,
+        artefact_bytes_per_record: bytes.len() as f64 / data.train.len() as f64,
+        first_prediction_seconds,
+        rows_per_second: rate(&artefact, &test)?,
+        accuracy: scores(&artefact.predict(&test)?, &test)?.accuracy.context("the model predicts no classes")?,
+        equal: run.equal,
+    })
 }
 
 impl Report {
+    pub(super) fn is_exact(&self) -> bool {
+        self.exact
+    }
+
+    fn ask_peers(&mut self, plan: &Plan<'_>, data: &Split, learner: &str) -> Result<()> {
+        self.peers.extend(plan.peers("near.py", data, &[learner])?.map(|peers| (data.name.clone(), peers)));
+        Ok(())
+    }
+
     pub(super) fn markdown(&self) -> String {
         let mut text = String::new();
         if !self.kmeans.is_empty() {
@@ -301,28 +244,21 @@ impl Report {
     }
 }
 
-/// Blobs about random middles; the class of a record is its blob. Every value is a hash of its record's number and column.
+/// Blobs about random middles; the class of a record is its blob.
 fn blobs(name: &str, n: u64, spread: f64) -> Result<Split> {
-    let table = |from: u64, n: u64| -> Result<Dataset> {
-        let records = || from..from + n;
-        let draw = |record: u64, purpose: u64| unit(mix(mix(SEED, record), purpose));
-        let blob = |record: u64| (draw(record, 0) * N_BLOBS as f64) as u64;
-        let value = |record: u64, column: u64| {
-            let noise: f64 = (0..4).map(|i| draw(record, 1 + 4 * column + i) - 0.5).sum();
-            unit(mix(mix(SEED, !blob(record)), column)) + spread * noise * 3.0_f64.sqrt()
-        };
-        let mut columns = Vec::new();
-        let mut arrays: Vec<ArrayRef> = Vec::new();
-        for column in 0..N_NUMBERS {
-            columns.push(Column { name: format!("x{column:02}"), kind: Kind::Numeric, role: Role::Feature, declared: true });
-            arrays.push(Arc::new(Float64Array::from_iter_values(records().map(|record| value(record, column)))));
-        }
-        columns.push(Column { name: "y".to_owned(), kind: Kind::Categorical, role: Role::Target, declared: true });
-        arrays.push(Arc::new(StringArray::from_iter_values(records().map(|record| format!("b{}", blob(record))))));
-        let ids = StringArray::from_iter_values(records().map(|record| format!("{record:013}")));
-        Ok(Dataset::new(Schema { id: Some("id".to_owned()), columns, holdout: None::<Holdout> }, &ids, arrays)?)
+    let draw = |record: u64, purpose: u64| unit(mix(mix(SEED, record), purpose));
+    let blob = |record: u64| (draw(record, 0) * N_BLOBS as f64) as u64;
+    let value = |record: u64, column: u64| {
+        let noise: f64 = (0..4).map(|i| draw(record, 1 + 4 * column + i) - 0.5).sum();
+        unit(mix(mix(SEED, !blob(record)), column)) + spread * noise * 3.0_f64.sqrt()
     };
-    Ok(Split { name: name.to_owned(), train: table(0, n)?, test: table(1 << 40, N_TEST)? })
+    let table = |records| {
+        let mut table = Generated::new(records);
+        (0..N_NUMBERS).for_each(|column| table.numbers(format!("x{column:02}"), Role::Feature, |record| value(record, column)));
+        table.texts("y".to_owned(), Role::Target, |record| format!("b{}", blob(record)));
+        table.dataset(None)
+    };
+    Ok(Split { name: name.to_owned(), train: table(training(n))?, test: table(testing(N_TEST))? })
 }
 
 /// The within-cluster sum of squares a record: numbers standardised, categories as columns of zeros and ones.

@@ -35,19 +35,17 @@ pub(super) struct Peer {
     pub(super) rows_per_second: f64,
 }
 
-/// How to run the script.
-pub(super) struct Script<'a> {
+/// How to run the scripts.
+pub(super) struct Scripts<'a> {
     pub(super) python: &'a str,
-    pub(super) path: &'a Path,
+    pub(super) folder: &'a Path,
     pub(super) n_threads: usize,
     pub(super) n_seeds: u64,
-    /// What the script is told besides.
-    pub(super) also: &'a [&'a str],
 }
 
 #[derive(Serialize)]
 struct Layout<'a> {
-    target: &'a str,
+    target: Option<&'a str>,
     categorical: Vec<&'a str>,
 }
 
@@ -55,44 +53,54 @@ impl Peers {
     pub(super) fn find(&self, name: &str) -> Option<&Peer> {
         self.models.iter().find(|peer| peer.name == name)
     }
+
+    pub(super) fn versions(&self) -> String {
+        listed(&self.versions)
+    }
 }
 
-impl Script<'_> {
-    /// Trains all peers on the data.
-    pub(super) fn run<T: DeserializeOwned>(&self, data: &Split) -> Result<T> {
+/// The versions of libraries, in words.
+pub(super) fn listed(versions: &BTreeMap<String, String>) -> String {
+    versions.iter().map(|(name, version)| format!("{name} {version}")).collect::<Vec<_>>().join(", ")
+}
+
+impl Scripts<'_> {
+    /// Runs the script of that name on the data, told `also` what stands there.
+    pub(super) fn run<T: DeserializeOwned>(&self, script: &str, data: &Split, also: &[&str]) -> Result<T> {
+        let path = self.folder.join(script);
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         export(&data.train, &folder.path().join("train.csv"))?;
         export(&data.test, &folder.path().join("test.csv"))?;
         let layout = folder.path().join("layout.json");
-        std::fs::write(&layout, serde_json::to_vec(&layout_of(&data.train)?)?)
+        std::fs::write(&layout, serde_json::to_vec(&layout_of(&data.train))?)
             .with_context(|| format!("cannot write {}", layout.display()))?;
         let n_threads = self.n_threads.to_string();
         let output = Command::new(self.python)
-            .arg(self.path)
+            .arg(&path)
             .arg(folder.path())
             .args(["--threads", &n_threads, "--seeds", &self.n_seeds.to_string()])
-            .args(self.also)
+            .args(also)
             .envs(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"].map(|name| (name, &n_threads)))
             .stderr(Stdio::inherit())
             .output()
             .with_context(|| format!("cannot run {}", self.python))?;
         if !output.status.success() {
-            bail!("{} {} failed ({}); its libraries are in requirements.txt beside it", self.python, self.path.display(), output.status);
+            bail!("{} {} failed ({}); its libraries are in requirements.txt beside it", self.python, path.display(), output.status);
         }
-        serde_json::from_slice(&output.stdout).with_context(|| format!("{} printed something else than its report", self.path.display()))
+        serde_json::from_slice(&output.stdout).with_context(|| format!("{} printed something else than its report", path.display()))
     }
 }
 
 fn used(data: &Dataset) -> impl Iterator<Item = (usize, &Column)> {
-    let wanted = |column: &Column| matches!(column.role, Role::Feature | Role::Target);
+    let wanted = |column: &Column| matches!(column.role, Role::Feature | Role::Target | Role::Subject);
     data.schema().columns.iter().enumerate().filter(move |(_, column)| wanted(column))
 }
 
-fn layout_of(data: &Dataset) -> Result<Layout<'_>> {
-    let (_, target) = data.schema().target().context("no column is the target")?;
-    let is_text = |column: &&Column| column.role == Role::Feature && column.kind == Kind::Categorical;
-    let categorical = data.schema().columns.iter().filter(is_text).map(|column| column.name.as_str()).collect();
-    Ok(Layout { target: &target.name, categorical })
+fn layout_of(data: &Dataset) -> Layout<'_> {
+    let target = data.schema().target().map(|(_, column)| column.name.as_str());
+    let is_text = |column: &&Column| column.role != Role::Target && column.kind == Kind::Categorical;
+    let categorical = used(data).map(|(_, column)| column).filter(is_text).map(|column| column.name.as_str()).collect();
+    Layout { target, categorical }
 }
 
 /// Writes features and target as CSV; a missing value is empty, a truth value 1 or 0.

@@ -1,13 +1,11 @@
 //! Generated tables of any size. One has numbers alone; the other 12 numeric and 8 categorical features, two classes, signal and noise.
-//!
-//! Every value is a hash of its record's number and its column, so a table of 10,000 records begins with the one of 1,000.
 
-use std::sync::Arc;
+use std::ops::Range;
 
 use anyhow::Result;
-use arrow_array::{ArrayRef, Float64Array, StringArray};
-use untrain_core::{Column, Dataset, Kind, Role, Schema, mix, unit};
+use untrain_core::{Dataset, Role, mix, unit};
 
+use super::generated::{Generated, testing, training};
 use super::measure::Split;
 
 const N_NUMERIC: u64 = 12;
@@ -16,62 +14,45 @@ const CATEGORIES: [u64; 8] = [2, 3, 5, 8, 13, 21, 34, 55];
 /// One value in so many is missing.
 const ONE_MISSING_IN: u64 = 50;
 const N_TEST: u64 = 10_000;
-/// Test records are numbered from here, whatever the size of the training set.
-const TEST_FROM: u64 = 1 << 40;
 const SEED: u64 = 0x7363_616c_6500_0000; // "scale"
 
 /// `n` records to train on and 10,000 to test with.
 pub(super) fn split(n: usize) -> Result<Split> {
     let name = if n >= 1_000_000 { format!("{}M records", n / 1_000_000) } else { format!("{}k records", n / 1_000) };
-    Ok(Split { name, train: table(0, n as u64)?, test: table(TEST_FROM, N_TEST)? })
+    Ok(Split { name, train: table(training(n as u64))?, test: table(testing(N_TEST))? })
 }
 
 /// `n` records of `d` numbers to train on and 10,000 to test with; a class is a linear score with noise.
 pub(super) fn numbers(n: usize, d: u64) -> Result<Split> {
     let name = format!("{}k records of {d} numbers", n / 1_000);
-    Ok(Split { name, train: linear(0, n as u64, d)?, test: linear(TEST_FROM, N_TEST, d)? })
+    Ok(Split { name, train: linear(training(n as u64), d)?, test: linear(testing(N_TEST), d)? })
 }
 
-fn linear(from: u64, n: u64, d: u64) -> Result<Dataset> {
-    let records = || from..from + n;
+fn linear(records: Range<u64>, d: u64) -> Result<Dataset> {
     let number = |record, feature| numeric(record, 3 * feature + 1);
     let weight = |feature: u64| if feature.is_multiple_of(3) { 0.0 } else { unit(mix(SEED, feature)) - 0.5 };
-    let class = |record| {
+    let mut table = Generated::new(records);
+    (0..d).for_each(|feature| table.numbers(format!("n{feature:02}"), Role::Feature, |record| number(record, feature)));
+    table.texts("y".to_owned(), Role::Target, |record| {
         let score: f64 = (0..d).map(|feature| weight(feature) * number(record, feature)).sum();
-        Some(if unit(draw(record, 0, 7)) < 1.0 / (1.0 + (-2.0 * score).exp()) { "yes" } else { "no" })
-    };
-    let column = |name: String, kind, role| Column { name, kind, role, declared: true };
-    let mut columns: Vec<Column> = (0..d).map(|feature| column(format!("n{feature:02}"), Kind::Numeric, Role::Feature)).collect();
-    let mut arrays: Vec<ArrayRef> = (0..d)
-        .map(|feature| Arc::new(records().map(|record| Some(number(record, feature))).collect::<Float64Array>()) as ArrayRef)
-        .collect();
-    columns.push(column("y".to_owned(), Kind::Categorical, Role::Target));
-    arrays.push(Arc::new(records().map(class).collect::<StringArray>()));
-    let ids: StringArray = records().map(|record| Some(format!("{record:013}"))).collect();
-    Ok(Dataset::new(Schema { id: Some("id".to_owned()), columns, holdout: None }, &ids, arrays)?)
+        (if unit(draw(record, 0, 7)) < 1.0 / (1.0 + (-2.0 * score).exp()) { "yes" } else { "no" }).to_owned()
+    });
+    table.dataset(None)
 }
 
-fn table(from: u64, n: u64) -> Result<Dataset> {
-    let records = || from..from + n;
-    let mut columns = Vec::new();
-    let mut arrays: Vec<ArrayRef> = Vec::new();
-    let mut add = |name: String, kind, role, values| {
-        columns.push(Column { name, kind, role, declared: true });
-        arrays.push(values);
-    };
+fn table(records: Range<u64>) -> Result<Dataset> {
+    let mut table = Generated::new(records);
     for feature in 0..N_NUMERIC {
-        let values = records().map(|record| (!missing(record, feature)).then(|| numeric(record, feature)));
-        add(format!("n{feature:02}"), Kind::Numeric, Role::Feature, Arc::new(values.collect::<Float64Array>()));
+        let number = |record| (!missing(record, feature)).then(|| numeric(record, feature));
+        table.numbers(format!("n{feature:02}"), Role::Feature, number);
     }
     for (i, n_categories) in CATEGORIES.into_iter().enumerate() {
         let feature = N_NUMERIC + i as u64;
         let name = |record| (!missing(record, feature)).then(|| format!("c{}", category(record, feature, n_categories)));
-        add(format!("t{feature:02}"), Kind::Categorical, Role::Feature, Arc::new(records().map(name).collect::<StringArray>()));
+        table.texts(format!("t{feature:02}"), Role::Feature, name);
     }
-    let class = |record| Some(if positive(record) { "yes" } else { "no" });
-    add("y".to_owned(), Kind::Categorical, Role::Target, Arc::new(records().map(class).collect::<StringArray>()));
-    let ids: StringArray = records().map(|record| Some(format!("{record:013}"))).collect();
-    Ok(Dataset::new(Schema { id: Some("id".to_owned()), columns, holdout: None }, &ids, arrays)?)
+    table.texts("y".to_owned(), Role::Target, |record| (if positive(record) { "yes" } else { "no" }).to_owned());
+    table.dataset(None)
 }
 
 fn draw(record: u64, feature: u64, purpose: u64) -> u64 {

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::cholesky;
 use super::gram::{Gram, Step, length};
+use crate::lanes::{whole, wide};
 
 /// Columns whose residuals are computed together.
 const TOGETHER: usize = 8;
@@ -47,13 +48,25 @@ impl Inverse {
         Some(inverse)
     }
 
-    /// The inverse after `steps`, with which `A` has become `gram`; `None` if it has to be made anew.
-    pub(super) fn revised(mut self, gram: &Gram<'_>, steps: &[Step<'_>]) -> Option<Self> {
+    /// The inverse after `steps`, with which `A` has become `gram`, and what `read` makes of each of its rows and the bound on
+    /// the residual; `None` if it has to be made anew. A row is read while it is still in the cache.
+    pub(super) fn revised<T: Send>(
+        mut self,
+        gram: &Gram<'_>,
+        steps: &[Step<'_>],
+        read: impl Fn(usize, &[i64], f64) -> T + Sync,
+    ) -> Option<(Self, Vec<T>)> {
         self.grow(gram);
-        for i in 0..steps.len() {
-            self.step(gram, &steps[i..])?;
+        let Some(last) = steps.len().checked_sub(1) else {
+            let rows = self.rows.par_iter().zip(&self.residuals).enumerate();
+            let all = rows.map(|(j, (row, residual))| read(j, row, *residual)).collect();
+            return Some((self, all));
+        };
+        for i in 0..last {
+            self.step(gram, &steps[i..], |_, _, _| ())?;
         }
-        Some(self)
+        let all = self.step(gram, &steps[last..], read)?;
+        Some((self, all))
     }
 
     /// New items have no user yet: for each a row with nothing but 1 / alpha.
@@ -68,9 +81,9 @@ impl Inverse {
     }
 
     /// Takes the first of `steps`. The matrix before it is `gram` without any of `steps`.
-    fn step(&mut self, gram: &Gram<'_>, steps: &[Step<'_>]) -> Option<()> {
+    fn step<T: Send>(&mut self, gram: &Gram<'_>, steps: &[Step<'_>], read: impl Fn(usize, &[i64], f64) -> T + Sync) -> Option<Vec<T>> {
         const UNIT: f64 = f64::EPSILON / 2.0;
-        let [step, ..] = steps else { return Some(()) };
+        let step = steps.first()?;
         if step.sign > 0 {
             self.norm += gram.square(*step) * (1.0 + 1e-9);
             bits(gram, self.norm).filter(|bits| bits + libm::floor(libm::log2(gram.alpha())) as i32 >= self.digits)?;
@@ -88,15 +101,17 @@ impl Inverse {
         let root = d.sqrt();
         let w: Vec<f64> = v.iter().map(|v| v / root).collect();
         let grid = libm::scalbn((v.len() as f64).sqrt(), -self.digits);
-        let (sign, digits, norm) = (i64::from(step.sign), self.digits, self.norm);
-        self.rows.par_iter_mut().zip(&mut self.residuals).zip(&w).zip(&v).for_each(|(((row, residual), own), v)| {
-            if *own != 0.0 {
+        let (sign, digits, norm) = (f64::from(step.sign), self.digits, self.norm);
+        let revise = |(j, (row, residual)): (usize, (&mut Vec<i64>, &mut f64))| {
+            let own = w[j];
+            if own != 0.0 {
                 // An entry is off by 8 roundings of the product and by what is cut off.
-                *residual += (a * v.abs() / d + norm * (grid + 9.0 * UNIT * size * v.abs() / d)) * (1.0 + 1e-9);
-                subtract(row, &w, sign, libm::scalbn(*own, digits));
+                *residual += (a * v[j].abs() / d + norm * (grid + 9.0 * UNIT * size * v[j].abs() / d)) * (1.0 + 1e-9);
+                subtract(row, &w, libm::scalbn(sign * own, digits));
             }
-        });
-        Some(())
+            read(j, row, *residual)
+        };
+        Some(self.rows.par_iter_mut().zip(&mut self.residuals).enumerate().map(revise).collect())
     }
 
     /// `P̂x`, as multiples of `2^-(digits + shift)`.
@@ -148,8 +163,11 @@ fn bits(gram: &Gram<'_>, norm: f64) -> Option<i32> {
     Some(MOST_BITS.min(with_vector).min(122 - norm - gram.digits()))
 }
 
-/// Subtracts `sign · own · w` from a row. The products do not depend on which of two factors is called `own`, so that the
-/// matrix stays symmetric.
-fn subtract(row: &mut [i64], w: &[f64], sign: i64, own: f64) {
-    row.iter_mut().zip(w).for_each(|(entry, w)| *entry -= sign * (own * w) as i64);
+/// Subtracts `own · w` from a row. The products do not depend on which of two factors is called `own`, so that the matrix
+/// stays symmetric.
+fn subtract(row: &mut [i64], w: &[f64], own: f64) {
+    wide(
+        #[inline(always)]
+        || row.iter_mut().zip(w).for_each(|(entry, w)| *entry = entry.wrapping_sub(whole(own * w))),
+    );
 }

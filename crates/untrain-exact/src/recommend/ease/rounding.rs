@@ -7,9 +7,8 @@ use rayon::prelude::*;
 
 use super::gram::{Gram, length};
 use super::inverse::Inverse;
+use crate::lanes::{TO_INTEGER, real, wide};
 
-/// Adding and subtracting it rounds to an integer what is under 2^51.
-const TO_INTEGER: f64 = 6_755_399_441_055_744.0;
 /// The binary digits after the point of a multiple of the grid, where columns are solved more precisely.
 const FRACTION: u32 = 74;
 /// Boundaries are moved by multiples of `2^-34`, by less than 1/8.
@@ -31,7 +30,7 @@ pub(super) struct Boundaries {
 }
 
 /// A rounded column, and the places where the rounding is not proven.
-struct Rounded {
+pub(super) struct Rounded {
     weights: Vec<i32>,
     open: Vec<u32>,
 }
@@ -53,12 +52,17 @@ impl Boundaries {
     }
 }
 
-/// Rounds all columns; `None` if some weight stays open, and also, if `cheaply`, if many columns had to be solved.
-pub(super) fn round(inverse: &Inverse, gram: &Gram<'_>, boundaries: &Boundaries, cheaply: bool) -> Option<Vec<Vec<i32>>> {
-    let n = gram.n();
-    let mut columns: Vec<Rounded> = (0..n).into_par_iter().map(|j| column(inverse, gram.alpha(), boundaries, j)).collect();
+/// Solves what is not proven in rounded columns; `None` if some weight stays open, and also, if `cheaply`, if many columns had
+/// to be solved.
+pub(super) fn proven(
+    mut columns: Vec<Rounded>,
+    inverse: &Inverse,
+    gram: &Gram<'_>,
+    boundaries: &Boundaries,
+    cheaply: bool,
+) -> Option<Vec<Vec<i32>>> {
     let open = columns.iter().filter(|column| !column.open.is_empty()).count();
-    if cheaply && boundaries.slack == 1.0 && open > 16 + n / 8 {
+    if cheaply && boundaries.slack == 1.0 && open > 16 + columns.len() / 8 {
         return None;
     }
     columns.par_iter_mut().enumerate().filter(|(_, column)| !column.open.is_empty()).try_for_each(|(j, column)| {
@@ -76,46 +80,68 @@ fn error(epsilon: f64, diagonal: f64) -> Option<f64> {
     (diagonal > 0.0 && kappa <= 0.25).then_some(kappa * (1.0 + 2.0 * kappa) * (1.0 + 1e-6))
 }
 
-fn column(inverse: &Inverse, alpha: f64, boundaries: &Boundaries, j: usize) -> Rounded {
-    let (row, n) = (&inverse.rows[j], inverse.rows.len());
-    if !boundaries.live[j] {
-        return Rounded { weights: vec![0; n], open: Vec::new() };
+impl Boundaries {
+    /// Rounds column `j`, given as a row of the symmetric inverse of so many `digits`, with a bound on its residual.
+    pub(super) fn rounded(&self, j: usize, row: &[i64], digits: i32, residual: f64, alpha: f64) -> Rounded {
+        let n = row.len();
+        if !self.live[j] {
+            return Rounded { weights: vec![0; n], open: Vec::new() };
+        }
+        let others = |i: &u32| *i as usize != j && self.live[*i as usize];
+        let diagonal = libm::scalbn(row[j] as f64, -digits);
+        let Some(kappa) = error(residual / alpha * self.slack, diagonal) else {
+            return Rounded { weights: vec![0; n], open: (0..n as u32).filter(others).collect() };
+        };
+        let unit = libm::scalbn(1.0, self.grid as i32);
+        // Half a dozen roundings of floating point come on top.
+        let (fixed, relative) = (0.5 - unit * kappa - 8.0 * f64::EPSILON, kappa + 8.0 * f64::EPSILON);
+        let nearest = Nearest { factor: -unit / row[j] as f64, own: self.columns[j], fixed, relative };
+        let mut weights = vec![0; n];
+        let doubtful = nearest.all(row, &self.rows, &mut weights);
+        weights[j] = 0;
+        let doubt = |i: &u32| nearest.of(row[*i as usize], self.rows[*i as usize]).1;
+        let open = if doubtful { (0..n as u32).filter(others).filter(doubt).collect() } else { Vec::new() };
+        Rounded { weights, open }
     }
-    let others = |i: &u32| *i as usize != j && boundaries.live[*i as usize];
-    let diagonal = libm::scalbn(row[j] as f64, -inverse.digits);
-    let Some(kappa) = error(inverse.residuals[j] / alpha * boundaries.slack, diagonal) else {
-        return Rounded { weights: vec![0; n], open: (0..n as u32).filter(others).collect() };
-    };
-    let unit = libm::scalbn(1.0, boundaries.grid as i32);
-    let factor = -unit / row[j] as f64;
-    // Half a dozen roundings of floating point come on top.
-    let (fixed, relative) = (0.5 - unit * kappa - 8.0 * f64::EPSILON, kappa + 8.0 * f64::EPSILON);
-    let own = boundaries.columns[j];
-    let mut weights = Vec::with_capacity(n);
-    let mut doubts = 0_u32;
-    for (entry, hash) in row.iter().zip(&boundaries.rows) {
-        let (rounded, doubt) = nearest(*entry, factor, hash.wrapping_add(own), fixed, relative);
-        doubts += u32::from(doubt);
-        weights.push(rounded as i32);
-    }
-    weights[j] = 0;
-    let mut open = Vec::new();
-    if doubts > 0 {
-        let doubt = |i: &u32| nearest(row[*i as usize], factor, boundaries.rows[*i as usize].wrapping_add(own), fixed, relative).1;
-        open = (0..n as u32).filter(others).filter(doubt).collect();
-    }
-    Rounded { weights, open }
 }
 
-/// The nearest multiple, and whether it is in doubt.
-#[inline]
-fn nearest(entry: i64, factor: f64, offset: u32, fixed: f64, relative: f64) -> (f64, bool) {
-    const OFFSET_UNIT: f64 = 1.0 / (1_u64 << OFFSET) as f64;
-    let weight = entry as f64 * factor;
-    let moved = weight + f64::from(offset as i32) * OFFSET_UNIT;
-    let rounded = (moved + TO_INTEGER) - TO_INTEGER;
-    let sure = (moved - rounded).abs() + weight.abs() * relative < fixed && moved.abs() < 1e9;
-    (rounded, !sure)
+/// How the entries of a column are rounded.
+#[derive(Clone, Copy)]
+struct Nearest {
+    factor: f64,
+    own: u32,
+    fixed: f64,
+    relative: f64,
+}
+
+impl Nearest {
+    /// The nearest multiple, and whether it is in doubt.
+    #[inline(always)]
+    fn of(self, entry: i64, hash: u32) -> (i32, bool) {
+        const OFFSET_UNIT: f64 = 1.0 / (1_u64 << OFFSET) as f64;
+        let weight = real(entry) * self.factor;
+        let moved = weight + f64::from(hash.wrapping_add(self.own) as i32) * OFFSET_UNIT;
+        let rounded = moved + TO_INTEGER;
+        let distance = (moved - (rounded - TO_INTEGER)).abs() + weight.abs() * self.relative;
+        // What is not sure is not kept, nor are the bits of what does not fit.
+        (rounded.to_bits() as i32, !((distance < self.fixed) & (moved.abs() < 1e9)))
+    }
+
+    /// Rounds all of `row`, whose hashes are those of `rows`; answers whether any is in doubt.
+    fn all(self, row: &[i64], rows: &[u32], weights: &mut [i32]) -> bool {
+        wide(
+            #[inline(always)]
+            || {
+                let mut doubtful = false;
+                for ((weight, entry), hash) in weights.iter_mut().zip(row).zip(rows) {
+                    let (rounded, doubt) = self.of(*entry, *hash);
+                    *weight = rounded;
+                    doubtful |= doubt;
+                }
+                doubtful
+            },
+        )
+    }
 }
 
 /// Solves column `j` more precisely until the weights in `open` are proven; `None` if that does not come about.

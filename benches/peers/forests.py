@@ -4,13 +4,9 @@ Reads train.csv, test.csv and layout.json from a folder, trains each peer once a
 medians. All peers classify; none of them can forget, so a deletion costs them a training.
 """
 
-import argparse
 import json
-import platform
 import statistics
 import sys
-import time
-from pathlib import Path
 
 import lightgbm
 import numpy
@@ -21,7 +17,7 @@ from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.preprocessing import OrdinalEncoder
 
-PREDICT_AT_LEAST_SECONDS = 0.5
+from exported import Exported, options, rows_per_second, timed, versions
 
 # The forests under benchmark have these too.
 FOREST = {"n_estimators": 100, "max_depth": 20, "min_samples_split": 10}
@@ -45,13 +41,6 @@ PEERS = [
 ]
 
 
-def read(path, layout):
-    """The features and the labels of a file; only an empty cell is missing."""
-    texts = {name: str for name in [*layout["categorical"], layout["target"]]}
-    table = pandas.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
-    return table.drop(columns=layout["target"]), table[layout["target"]]
-
-
 def as_categories(train, test, columns):
     """Both tables with the training set's categories; a category it does not have is missing."""
     train, test = train.copy(), test.copy()
@@ -72,27 +61,15 @@ def as_ordinals(train, test, columns):
     return train.to_numpy(numpy.float32), test.to_numpy(numpy.float32)
 
 
-def rows_per_second(model, x):
-    start, rows = time.perf_counter(), 0
-    while True:
-        model.predict_proba(x)
-        rows += len(x)
-        seconds = time.perf_counter() - start
-        if seconds >= PREDICT_AT_LEAST_SECONDS:
-            return rows / seconds
-
-
 def measure(make, train, test, labels, truth, seeds, n_jobs):
     runs = []
     for seed in range(seeds):
         model = make(seed, n_jobs)
-        start = time.perf_counter()
-        model.fit(train, labels)
-        seconds = time.perf_counter() - start
+        seconds, _ = timed(lambda: model.fit(train, labels))
         probabilities = model.predict_proba(test)
         accuracy = accuracy_score(truth, probabilities.argmax(axis=1))
         auc = roc_auc_score(truth, probabilities[:, 1]) if probabilities.shape[1] == 2 else None
-        runs.append((seconds, accuracy, auc, rows_per_second(model, test)))
+        runs.append((seconds, accuracy, auc, rows_per_second(model.predict_proba, test)))
     seconds, accuracy, auc, rate = zip(*runs)
     return {
         "train_seconds": statistics.median(seconds),
@@ -103,32 +80,18 @@ def measure(make, train, test, labels, truth, seeds, n_jobs):
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("folder", type=Path)
-    arguments.add_argument("--threads", type=int, default=1)
-    arguments.add_argument("--seeds", type=int, default=3)
-    options = arguments.parse_args()
-
-    layout = json.loads((options.folder / "layout.json").read_text())
-    train, labels = read(options.folder / "train.csv", layout)
-    test, truth = read(options.folder / "test.csv", layout)
-    classes = {label: place for place, label in enumerate(sorted(labels.unique()))}
-    labels, truth = (texts.map(classes).fillna(-1).to_numpy(int) for texts in (labels, truth))
-    tables = {True: as_categories(train, test, layout["categorical"]), False: as_ordinals(train, test, layout["categorical"])}
+    args = options(__doc__)
+    data = Exported(args.folder)
+    classes = {label: place for place, label in enumerate(sorted(set(data.labels)))}
+    labels, truth = (numpy.array([classes.get(label, -1) for label in texts]) for texts in (data.labels, data.truth))
+    tables = {kind: make(data.train, data.test, data.categorical) for kind, make in ((True, as_categories), (False, as_ordinals))}
 
     models = []
     for name, categories, make in PEERS:
         print(f"  {name} …", file=sys.stderr, flush=True)
-        models.append({"name": name, **measure(make, *tables[categories], labels, truth, options.seeds, options.threads)})
-    versions = {
-        "Python": platform.python_version(),
-        "scikit-learn": sklearn.__version__,
-        "LightGBM": lightgbm.__version__,
-        "XGBoost": xgboost.__version__,
-        "pandas": pandas.__version__,
-        "NumPy": numpy.__version__,
-    }
-    json.dump({"versions": versions, "models": models}, sys.stdout)
+        models.append({"name": name, **measure(make, *tables[categories], labels, truth, args.seeds, args.threads)})
+    found = versions(("scikit-learn", sklearn), ("LightGBM", lightgbm), ("XGBoost", xgboost))
+    json.dump({"versions": found, "models": models}, sys.stdout)
 
 
 if __name__ == "__main__":

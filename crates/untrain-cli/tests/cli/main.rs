@@ -1,0 +1,15 @@
+//! The command line from outside: what it prints, what it leaves, and how it ends.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod demo;
+mod export;
+mod forget;
+mod import;
+mod place;
+mod plan;
+mod predict;
+mod program;
+mod recommend;
+mod show;
+mod store;
+mod train;

@@ -135,15 +135,15 @@ pub enum Error {
         supported: u32,
     },
     /// A blob that is referred to and is not there.
-    #[error("the blob {digest} is missing: there is no file {}", path.display())]
+    #[error("the blob {digest} is missing from {}", path.display())]
     MissingBlob {
         /// The digest of the blob.
         digest: Digest,
-        /// Where its file should be.
+        /// Where its file should be, or the directory of blobs where no file is known.
         path: PathBuf,
     },
     /// A blob whose bytes are not those that were stored.
-    #[error("the blob {digest} is damaged: the {bytes} bytes in {} have the digest {found}", path.display())]
+    #[error("the blob {digest} is damaged: the {bytes} bytes in {} are not those that were stored", path.display())]
     DamagedBlob {
         /// The digest of the blob.
         digest: Digest,
@@ -153,6 +153,42 @@ pub enum Error {
         found: Digest,
         /// The length of what the file holds.
         bytes: u64,
+    },
+    /// The key of a blob that does not open under the key of the epoch, although that is the right one.
+    #[error("the blob {digest} cannot be read: its key in {} is damaged", path.display())]
+    DamagedBlobKey {
+        /// The digest of the blob.
+        digest: Digest,
+        /// The database.
+        path: PathBuf,
+    },
+    /// An epoch's key that is needed and is not there.
+    #[error("the key of epoch {epoch} is missing: there is no file {}", path.display())]
+    MissingEpochKey {
+        /// The epoch.
+        epoch: u64,
+        /// Where the key should be.
+        path: PathBuf,
+    },
+    /// A file that does not hold the key that it should.
+    #[error("{} does not hold the key of epoch {epoch}", path.display())]
+    WrongEpochKey {
+        /// The epoch.
+        epoch: u64,
+        /// The file.
+        path: PathBuf,
+    },
+    /// An epoch that the store never had.
+    #[error("there is no epoch {epoch}")]
+    UnknownEpoch {
+        /// The number asked for.
+        epoch: u64,
+    },
+    /// The key of the store's own epoch, which is not destroyed.
+    #[error("epoch {epoch} is the store's own: without its key nothing in the store could be read")]
+    EpochInUse {
+        /// The epoch.
+        epoch: u64,
     },
     /// The file system failed.
     #[error("cannot {action} {}", path.display())]
@@ -212,7 +248,9 @@ impl Error {
             | Self::InUse { .. }
             | Self::NoStore { .. }
             | Self::NotAStore { .. }
-            | Self::NotALog { .. } => true,
+            | Self::NotALog { .. }
+            | Self::UnknownEpoch { .. }
+            | Self::EpochInUse { .. } => true,
             Self::WrongVersion { .. }
             | Self::Busy { .. }
             | Self::ReadOnly { .. }
@@ -221,6 +259,9 @@ impl Error {
             | Self::OlderFormat { .. }
             | Self::MissingBlob { .. }
             | Self::DamagedBlob { .. }
+            | Self::DamagedBlobKey { .. }
+            | Self::MissingEpochKey { .. }
+            | Self::WrongEpochKey { .. }
             | Self::Io { .. }
             | Self::Refused(_)
             | Self::Exposed { .. }

@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! untrain.db        SQLite: which datasets, models and requests there are, and the digests of their bytes
-//! blobs/ab/cdef…    the bytes, each file named by its SHA-256
+//! blobs/ab/cdef…    the bytes, each file encrypted under a key of its own
+//! keys/epoch-1      the key under which the database has those keys; belongs in no copy of the directory
 //! lock              held exclusively by a writer, shared by readers
 //! ```
 //!
@@ -92,4 +93,7 @@ pub use lock::Access;
 pub use name::Name;
 pub use refusal::Refusal;
 #[cfg(feature = "store")]
-pub use store::{Change, Committed, DatasetRow, Event, ModelRow, NewRequest, Operation, Part, Publication, RequestRow, Store, Version};
+pub use store::{
+    Backup, Change, Committed, DatasetRow, Epoch, Event, ModelRow, NewRequest, Operation, Part, Publication, RequestRow, Rotated, Store,
+    Version,
+};

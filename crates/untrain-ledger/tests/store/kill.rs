@@ -51,6 +51,7 @@ fn write_for_ever(dir: &Path) -> ! {
             writeln!(output, "\nacknowledged {version}").unwrap();
             output.flush().unwrap();
         }
+        assert!(store.rotate().unwrap().unfinished.is_none());
     }
 }
 
@@ -102,8 +103,9 @@ fn check(dir: &Path, acknowledged: u64) -> u64 {
     }
     let store = open(dir, Access::Write).unwrap();
     let version = check_state(&store, acknowledged);
+    check_keys(&store);
     for old in 0..=version + 1 {
-        let found = holding(dir, &format!("secret-{old}."));
+        let found = holding(dir, format!("secret-{old}."));
         assert_eq!(found.is_empty(), old != version || version == 0, "version {version}, secret {old}: {found:?}");
     }
     let blobs = dir.join("blobs");
@@ -111,6 +113,16 @@ fn check(dir: &Path, acknowledged: u64) -> u64 {
     assert_eq!(count, if version == 0 { 0 } else { 4 }, "a blob is left over or missing");
     assert_eq!(fs::metadata(dir.join("untrain.db-wal")).unwrap().len(), 0);
     version
+}
+
+/// Checks that no key is left but that of the epoch, and one that was made for the next epoch and not used.
+fn check_keys(store: &Store) {
+    let epochs = store.epochs().unwrap();
+    let current = epochs.last().unwrap().number;
+    assert!(epochs.iter().all(|epoch| epoch.current == (epoch.number == current) && epoch.destroyed != epoch.current));
+    let keys = store.path().join("keys");
+    let left: Vec<_> = files(&keys).into_iter().filter(|path| !path.ends_with(format!("epoch-{}", current + 1))).collect();
+    assert_eq!(left, [keys.join(format!("epoch-{current}"))]);
 }
 
 /// Checks that the state is one version in all its rows, that its bytes are there, and that it is not older than promised.

@@ -7,3 +7,4 @@ mod kill;
 mod purge;
 mod rows;
 mod support;
+mod vault;

@@ -1,0 +1,1 @@
+-- Format 2 is described elsewhere; this is its place.

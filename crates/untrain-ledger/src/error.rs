@@ -190,6 +190,62 @@ pub enum Error {
         /// The epoch.
         epoch: u64,
     },
+    /// Something is where a backup or a restored store should go.
+    #[error("{} is neither absent nor an empty directory", path.display())]
+    NotVacant {
+        /// The path asked for.
+        path: PathBuf,
+    },
+    /// A backup that would be made in the store itself.
+    #[error("the backup {} would lie in the store {}", path.display(), store.display())]
+    InsideStore {
+        /// Where the backup should go.
+        path: PathBuf,
+        /// The store.
+        store: PathBuf,
+    },
+    /// Something that is not a backup, or half of one.
+    #[error("{} is not a finished backup: there is no file backup.json", path.display())]
+    NotABackup {
+        /// The path asked for.
+        path: PathBuf,
+    },
+    /// A file of a backup that is not as it was written.
+    #[error("the backup is damaged: {}: {reason}", path.display())]
+    DamagedBackup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A backup made by a newer build.
+    #[error("the backup {} has format {found}, newer than format {supported}, the newest that this build knows", path.display())]
+    NewerBackup {
+        /// The backup.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format that this build reads.
+        supported: u32,
+    },
+    /// A store that was restored and may not be used before what was forgotten since the backup is forgotten again.
+    #[error("the store {} was restored, and what was forgotten since the backup is not forgotten again yet", path.display())]
+    Restoring {
+        /// The store.
+        path: PathBuf,
+    },
+    /// A directory in which the restoring of a store was interrupted.
+    #[error("{} is half a store: restoring it was interrupted", path.display())]
+    HalfRestored {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A store that is in use, where one that is being restored was asked for.
+    #[error("the store {} is not being restored", path.display())]
+    NotRestoring {
+        /// The store.
+        path: PathBuf,
+    },
     /// The file system failed.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -250,7 +306,11 @@ impl Error {
             | Self::NotAStore { .. }
             | Self::NotALog { .. }
             | Self::UnknownEpoch { .. }
-            | Self::EpochInUse { .. } => true,
+            | Self::EpochInUse { .. }
+            | Self::NotVacant { .. }
+            | Self::InsideStore { .. }
+            | Self::NotABackup { .. }
+            | Self::NotRestoring { .. } => true,
             Self::WrongVersion { .. }
             | Self::Busy { .. }
             | Self::ReadOnly { .. }
@@ -262,6 +322,10 @@ impl Error {
             | Self::DamagedBlobKey { .. }
             | Self::MissingEpochKey { .. }
             | Self::WrongEpochKey { .. }
+            | Self::DamagedBackup { .. }
+            | Self::NewerBackup { .. }
+            | Self::Restoring { .. }
+            | Self::HalfRestored { .. }
             | Self::Io { .. }
             | Self::Refused(_)
             | Self::Exposed { .. }

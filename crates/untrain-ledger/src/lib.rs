@@ -94,6 +94,6 @@ pub use name::Name;
 pub use refusal::Refusal;
 #[cfg(feature = "store")]
 pub use store::{
-    Backup, Change, Committed, DatasetRow, Epoch, Event, ModelRow, NewRequest, Operation, Part, Publication, RequestRow, Rotated, Store,
-    Version,
+    BackedUp, Backup, Change, Committed, DatasetRow, Epoch, Event, ModelRow, NewRequest, Operation, Part, Publication, RequestRow, Rotated,
+    Store, Version,
 };

@@ -1,8 +1,12 @@
 //! The store: one directory that keeps datasets, models and requests.
 
+mod backup;
 mod blobs;
 mod epoch;
 mod epochs;
+mod filling;
+mod manifest;
+mod restore;
 mod rows;
 mod schema;
 mod seal;
@@ -17,6 +21,7 @@ use std::time::Duration;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use untrain_core::{Digest, nearest};
 
+pub use self::backup::BackedUp;
 use self::epoch::KEYS;
 pub use self::epochs::{Backup, Epoch, Rotated};
 pub use self::rows::{Change, Committed, DatasetRow, Event, ModelRow, NewRequest, Operation, Part, Publication, RequestRow, Version};
@@ -90,8 +95,14 @@ impl Store {
     ///
     /// [`Error::NoStore`] for reading where there is none; [`Error::NotAStore`] where something else is;
     /// [`Error::Busy`] after waiting; [`Error::ReadOnly`] for writing what this user may only read;
-    /// [`Error::NewerFormat`]; [`Error::Io`] and [`Error::Database`].
+    /// [`Error::MissingEpochKey`], [`Error::WrongEpochKey`] and [`Error::Exposed`] for the key; [`Error::Restoring`] and
+    /// [`Error::HalfRestored`]; [`Error::NewerFormat`]; [`Error::Io`] and [`Error::Database`].
     pub fn open(dir: &Path, access: Access, wait: Duration, on_wait: &mut dyn FnMut()) -> Result<Self> {
+        Self::enter(dir, access, wait, on_wait, false)
+    }
+
+    fn enter(dir: &Path, access: Access, wait: Duration, on_wait: &mut dyn FnMut(), restoring: bool) -> Result<Self> {
+        restore::require_whole(dir)?;
         if !Self::exists(dir) {
             let empty = is_vacant(dir)?;
             match access {
@@ -106,6 +117,7 @@ impl Store {
             Access::Read => schema::open_for_reading(dir, &database)?,
             Access::Write => schema::open_for_writing(dir, &database, &mut |transaction| encrypt(transaction, dir, &database))?,
         };
+        epochs::require_restoring(&connection, &database, dir, restoring)?;
         let keys = dir.join(KEYS);
         let vault = Vault::new(dir.join(BLOBS), database.clone(), epochs::current(&connection, &database, &keys)?);
         let store = Self { connection, vault, dir: dir.to_owned(), database, access, _lock: lock };
@@ -247,6 +259,11 @@ impl Store {
     /// [`Error::UnknownModel`] and [`Error::InUse`] for what is dropped or referred to; [`Error::MissingBlob`] for bytes that
     /// were not put; [`Error::OpenedForReading`]; [`Error::Database`], for example when the disk is full.
     pub fn commit(&mut self, change: &Change) -> Result<Committed> {
+        self.commit_and(change, |_| Ok(()))
+    }
+
+    /// As [`commit`](Self::commit), with something else in the same transaction.
+    fn commit_and(&mut self, change: &Change, also: fn(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<Committed> {
         self.require_write()?;
         for digest in change.digests() {
             self.vault.require(&self.connection, digest)?;
@@ -254,7 +271,7 @@ impl Store {
         self.vault.flush()?;
         // A log with content before the change is an erasing that failed before.
         let rebuild = change.takes_away() || !schema::log_is_empty(&self.database)?;
-        let request = match self.apply(change) {
+        let request = match self.apply(change, also) {
             Ok(request) => request,
             Err(error) => {
                 // What the transaction wrote into the log before it failed goes with it, or with the next commit.
@@ -268,7 +285,7 @@ impl Store {
         Ok(Committed { request, erased, unfinished: blobs.and(pages).err() })
     }
 
-    fn apply(&mut self, change: &Change) -> Result<Option<u64>> {
+    fn apply(&mut self, change: &Change, also: fn(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<Option<u64>> {
         let Change { replace, drop_models, drop_datasets, datasets, request, models } = change;
         let file = &self.database;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Error::database(file))?;
@@ -292,6 +309,7 @@ impl Store {
             require_next(&transaction, file, Table::Model, &row.model.name, row.model.version, *replace)?;
             tables::store_model(&transaction, row, number).map_err(Error::database(file))?;
         }
+        also(&transaction).map_err(Error::database(file))?;
         self.vault.settle(&transaction)?;
         transaction.commit().map_err(Error::database(file))?;
         Ok(number)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 
 use super::Store;
 use super::epoch::{self, EpochKey, KEYS};
@@ -200,4 +200,19 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Epoch> {
 fn parsed(row: &Row<'_>, column: usize) -> rusqlite::Result<Hash> {
     let text: String = row.get(column)?;
     text.parse().map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}
+
+/// Whether the store was restored and what was forgotten since is not forgotten again yet.
+pub(super) fn is_restoring(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(connection.query_row("SELECT one FROM restoring", [], |_| Ok(())).optional()?.is_some())
+}
+
+/// Errs unless the store is being restored, or is not, as the caller wants it.
+pub(super) fn require_restoring(connection: &Connection, database: &Path, dir: &Path, wanted: bool) -> Result<()> {
+    let path = dir.to_owned();
+    match is_restoring(connection).map_err(Error::database(database))? {
+        true if !wanted => Err(Error::Restoring { path }),
+        false if wanted => Err(Error::NotRestoring { path }),
+        _ => Ok(()),
+    }
 }

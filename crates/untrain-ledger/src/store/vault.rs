@@ -164,6 +164,18 @@ impl Vault {
         Ok(())
     }
 
+    /// The encrypted bytes of every blob in turn, found to be what they should.
+    pub(super) fn export(&self, connection: &Connection, mut write: impl FnMut(&BlobName, &[u8]) -> Result<()>) -> Result<()> {
+        for entry in self.read(entries(connection))? {
+            let (path, sealed) = (self.blobs.path(&entry.name), self.unwrapped(&entry)?);
+            let digest = entry.digest;
+            let encrypted = self.blobs.read(&entry.name)?.ok_or(Error::MissingBlob { digest, path })?;
+            self.opened(&digest, &sealed, encrypted.clone())?;
+            write(&entry.name, &encrypted)?;
+        }
+        Ok(())
+    }
+
     /// Encrypts the plain blobs of an older format, in the transaction that makes the current format of it.
     ///
     /// Bytes that are damaged stay damaged, and are reported when they are read. The plain files are left to the sweep.

@@ -16,10 +16,10 @@ use crate::support::{
     blob_path, commit, contains, dataset, decrypted_holding, files, holding, model, open, query, referenced, request, with_database,
 };
 
-const MARKER: &str = "Grace Brewster Murray Hopper, 85, Arlington";
+pub(crate) const MARKER: &str = "Grace Brewster Murray Hopper, 85, Arlington";
 
 /// The marker as it may stand in a file: as it is, in hexadecimal, in base64 at any offset, and compressed.
-fn forms() -> Vec<Vec<u8>> {
+pub(crate) fn forms() -> Vec<Vec<u8>> {
     let mut forms = vec![MARKER.as_bytes().to_vec(), MARKER.bytes().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()];
     for before in 0..3 {
         let text = STANDARD_NO_PAD.encode([&b"..."[..before], MARKER.as_bytes()].concat());

@@ -93,7 +93,16 @@ fn by_flag(error: &untrain::Error) -> Option<String> {
             Store::UnknownDataset { nearest: None, .. } | Store::UnknownModel { nearest: None, .. } | Store::UnknownRequest { .. } => {
                 "`untrain list` shows what there is".to_owned()
             }
-            Store::DamagedBlob { .. } | Store::MissingBlob { .. } => {
+            Store::MissingEpochKey { .. } | Store::WrongEpochKey { .. } => {
+                "the key was moved, lost or destroyed; what was encrypted under it cannot be read without it".to_owned()
+            }
+            Store::NotVacant { .. } | Store::InsideStore { .. } => "name a directory that does not exist yet".to_owned(),
+            Store::NotABackup { .. } => {
+                "the manifest is written last: a backup that was interrupted has none and cannot be used".to_owned()
+            }
+            Store::HalfRestored { .. } => "restore the same backup into it again".to_owned(),
+            Store::EpochInUse { .. } => "begin another epoch before you destroy the key of this one".to_owned(),
+            Store::DamagedBlob { .. } | Store::DamagedBlobKey { .. } | Store::MissingBlob { .. } => {
                 "the file was changed or lost outside untrain; restore the store from a backup".to_owned()
             }
             _ => return None,

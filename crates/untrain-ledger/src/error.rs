@@ -135,15 +135,15 @@ pub enum Error {
         supported: u32,
     },
     /// A blob that is referred to and is not there.
-    #[error("the blob {digest} is missing: there is no file {}", path.display())]
+    #[error("the blob {digest} is missing from {}", path.display())]
     MissingBlob {
         /// The digest of the blob.
         digest: Digest,
-        /// Where its file should be.
+        /// Where its file should be, or the directory of blobs where no file is known.
         path: PathBuf,
     },
     /// A blob whose bytes are not those that were stored.
-    #[error("the blob {digest} is damaged: the {bytes} bytes in {} have the digest {found}", path.display())]
+    #[error("the blob {digest} is damaged: the {bytes} bytes in {} are not those that were stored", path.display())]
     DamagedBlob {
         /// The digest of the blob.
         digest: Digest,
@@ -153,6 +153,98 @@ pub enum Error {
         found: Digest,
         /// The length of what the file holds.
         bytes: u64,
+    },
+    /// The key of a blob that does not open under the key of the epoch, although that is the right one.
+    #[error("the blob {digest} cannot be read: its key in {} is damaged", path.display())]
+    DamagedBlobKey {
+        /// The digest of the blob.
+        digest: Digest,
+        /// The database.
+        path: PathBuf,
+    },
+    /// An epoch's key that is needed and is not there.
+    #[error("the key of epoch {epoch} is missing: there is no file {}", path.display())]
+    MissingEpochKey {
+        /// The epoch.
+        epoch: u64,
+        /// Where the key should be.
+        path: PathBuf,
+    },
+    /// A file that does not hold the key that it should.
+    #[error("{} does not hold the key of epoch {epoch}", path.display())]
+    WrongEpochKey {
+        /// The epoch.
+        epoch: u64,
+        /// The file.
+        path: PathBuf,
+    },
+    /// An epoch that the store never had.
+    #[error("there is no epoch {epoch}")]
+    UnknownEpoch {
+        /// The number asked for.
+        epoch: u64,
+    },
+    /// The key of the store's own epoch, which is not destroyed.
+    #[error("epoch {epoch} is the store's own: without its key nothing in the store could be read")]
+    EpochInUse {
+        /// The epoch.
+        epoch: u64,
+    },
+    /// Something is where a backup or a restored store should go.
+    #[error("{} is neither absent nor an empty directory", path.display())]
+    NotVacant {
+        /// The path asked for.
+        path: PathBuf,
+    },
+    /// A backup that would be made in the store itself.
+    #[error("the backup {} would lie in the store {}", path.display(), store.display())]
+    InsideStore {
+        /// Where the backup should go.
+        path: PathBuf,
+        /// The store.
+        store: PathBuf,
+    },
+    /// Something that is not a backup, or half of one.
+    #[error("{} is not a finished backup: there is no file backup.json", path.display())]
+    NotABackup {
+        /// The path asked for.
+        path: PathBuf,
+    },
+    /// A file of a backup that is not as it was written.
+    #[error("the backup is damaged: {}: {reason}", path.display())]
+    DamagedBackup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A backup made by a newer build.
+    #[error("the backup {} has format {found}, newer than format {supported}, the newest that this build knows", path.display())]
+    NewerBackup {
+        /// The backup.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format that this build reads.
+        supported: u32,
+    },
+    /// A store that was restored and may not be used before what was forgotten since the backup is forgotten again.
+    #[error("the store {} was restored, and what was forgotten since the backup is not forgotten again yet", path.display())]
+    Restoring {
+        /// The store.
+        path: PathBuf,
+    },
+    /// A directory in which the restoring of a store was interrupted.
+    #[error("{} is half a store: restoring it was interrupted", path.display())]
+    HalfRestored {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A store that is in use, where one that is being restored was asked for.
+    #[error("the store {} is not being restored", path.display())]
+    NotRestoring {
+        /// The store.
+        path: PathBuf,
     },
     /// The file system failed.
     #[error("cannot {action} {}", path.display())]
@@ -212,7 +304,13 @@ impl Error {
             | Self::InUse { .. }
             | Self::NoStore { .. }
             | Self::NotAStore { .. }
-            | Self::NotALog { .. } => true,
+            | Self::NotALog { .. }
+            | Self::UnknownEpoch { .. }
+            | Self::EpochInUse { .. }
+            | Self::NotVacant { .. }
+            | Self::InsideStore { .. }
+            | Self::NotABackup { .. }
+            | Self::NotRestoring { .. } => true,
             Self::WrongVersion { .. }
             | Self::Busy { .. }
             | Self::ReadOnly { .. }
@@ -221,6 +319,13 @@ impl Error {
             | Self::OlderFormat { .. }
             | Self::MissingBlob { .. }
             | Self::DamagedBlob { .. }
+            | Self::DamagedBlobKey { .. }
+            | Self::MissingEpochKey { .. }
+            | Self::WrongEpochKey { .. }
+            | Self::DamagedBackup { .. }
+            | Self::NewerBackup { .. }
+            | Self::Restoring { .. }
+            | Self::HalfRestored { .. }
             | Self::Io { .. }
             | Self::Refused(_)
             | Self::Exposed { .. }

@@ -62,10 +62,18 @@ pub(crate) fn write_all_synced(files: &[(PathBuf, &[u8])]) -> Result<()> {
     for (path, bytes) in files {
         fs::write(path, bytes).map_err(Error::io("write", path))?;
     }
-    at_once(files, |(path, _)| {
-        let file = OpenOptions::new().write(true).open(path).map_err(Error::io("open", path))?;
-        file.sync_all().map_err(Error::io("sync", path))
-    })
+    at_once(files, |(path, _)| sync_file(path))
+}
+
+/// Makes files that were written before durable, as [`write_all_synced`] does.
+#[cfg(feature = "store")]
+pub(crate) fn sync_files(paths: &[PathBuf]) -> Result<()> {
+    at_once(paths, |path| sync_file(path))
+}
+
+fn sync_file(path: &Path) -> Result<()> {
+    let file = OpenOptions::new().write(true).open(path).map_err(Error::io("open", path))?;
+    file.sync_all().map_err(Error::io("sync", path))
 }
 
 /// As [`sync_dir`], for many at once.

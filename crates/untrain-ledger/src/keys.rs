@@ -343,7 +343,7 @@ fn parse_key(text: &str) -> Result<(&str, Role, [u8; 32]), Refusal> {
 
 /// Errs if others than the owner may use the file.
 #[cfg(unix)]
-fn require_private(file: &File, path: &Path) -> Result<()> {
+pub(crate) fn require_private(file: &File, path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = file.metadata().map_err(Error::io("read", path))?.permissions().mode() & 0o777;
     let others = mode & 0o077;
@@ -352,7 +352,7 @@ fn require_private(file: &File, path: &Path) -> Result<()> {
 
 /// Other systems keep who may read a file elsewhere.
 #[cfg(not(unix))]
-fn require_private(_file: &File, _path: &Path) -> Result<()> {
+pub(crate) fn require_private(_file: &File, _path: &Path) -> Result<()> {
     Ok(())
 }
 

@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! untrain.db        SQLite: which datasets, models and requests there are, and the digests of their bytes
-//! blobs/ab/cdef…    the bytes, each file named by its SHA-256
+//! blobs/ab/cdef…    the bytes, each file encrypted under a key of its own
+//! keys/epoch-1      the key under which the database has those keys; belongs in no copy of the directory
 //! lock              held exclusively by a writer, shared by readers
 //! ```
 //!
@@ -93,6 +94,6 @@ pub use name::Name;
 pub use refusal::Refusal;
 #[cfg(feature = "store")]
 pub use store::{
-    BucketRow, Change, Committed, Committing, DatasetRow, Event, ModelRow, NewStatement, OfRequest, Operation, Part, Place, Publication,
-    Request, RequestRow, State, StatementRow, Store, Version,
+    BackedUp, Backup, BucketRow, Change, Committed, Committing, DatasetRow, Epoch, Event, ModelRow, NewStatement, OfRequest, Operation,
+    Part, Place, Publication, Request, RequestRow, Rotated, State, StatementRow, Store, Version,
 };

@@ -1,11 +1,19 @@
 //! The store: one directory that keeps datasets, models and requests.
 
+mod backup;
 mod blobs;
+mod epoch;
+mod epochs;
+mod filling;
+mod manifest;
 mod requests;
+mod restore;
 mod rows;
 mod schema;
+mod seal;
 mod statements;
 mod tables;
+mod vault;
 
 use std::fs;
 use std::io;
@@ -15,12 +23,15 @@ use std::time::Duration;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use untrain_core::{Digest, nearest};
 
-use self::blobs::Blobs;
+pub use self::backup::BackedUp;
+use self::epoch::KEYS;
+pub use self::epochs::{Backup, Epoch, Rotated};
 pub use self::rows::{
     BucketRow, Change, Committed, Committing, DatasetRow, Event, ModelRow, NewStatement, OfRequest, Operation, Part, Place, Publication,
     Request, RequestRow, State, StatementRow, Version,
 };
 use self::tables::Table;
+use self::vault::Vault;
 use crate::files;
 use crate::lock::{Access, Lock};
 use crate::{Error, Hash, Name, Result};
@@ -28,7 +39,7 @@ use crate::{Error, Hash, Name, Result};
 const DATABASE: &str = "untrain.db";
 const BLOBS: &str = "blobs";
 /// What a process that is killed while it makes a store may leave before there is a database.
-const BEGUN: [&str; 2] = ["lock", BLOBS];
+const BEGUN: [&str; 3] = ["lock", BLOBS, KEYS];
 
 /// An open store. As long as it lives, nobody else writes the directory, and nobody reads it while this one may write.
 ///
@@ -68,7 +79,7 @@ const BEGUN: [&str; 2] = ["lock", BLOBS];
 pub struct Store {
     // The lock comes last: fields are dropped in this order, and the database has to be closed under the lock.
     connection: Connection,
-    blobs: Blobs,
+    vault: Vault,
     dir: PathBuf,
     database: PathBuf,
     access: Access,
@@ -90,8 +101,14 @@ impl Store {
     ///
     /// [`Error::NoStore`] for reading where there is none; [`Error::NotAStore`] where something else is;
     /// [`Error::Busy`] after waiting; [`Error::ReadOnly`] for writing what this user may only read;
-    /// [`Error::NewerFormat`]; [`Error::Io`] and [`Error::Database`].
+    /// [`Error::MissingEpochKey`], [`Error::WrongEpochKey`] and [`Error::Exposed`] for the key; [`Error::Restoring`] and
+    /// [`Error::HalfRestored`]; [`Error::NewerFormat`]; [`Error::Io`] and [`Error::Database`].
     pub fn open(dir: &Path, access: Access, wait: Duration, on_wait: &mut dyn FnMut()) -> Result<Self> {
+        Self::enter(dir, access, wait, on_wait, false)
+    }
+
+    fn enter(dir: &Path, access: Access, wait: Duration, on_wait: &mut dyn FnMut(), restoring: bool) -> Result<Self> {
+        restore::require_whole(dir)?;
         if !Self::exists(dir) {
             let empty = is_vacant(dir)?;
             match access {
@@ -104,14 +121,18 @@ impl Store {
         let database = dir.join(DATABASE);
         let connection = match access {
             Access::Read => schema::open_for_reading(dir, &database)?,
-            Access::Write => schema::open_for_writing(dir, &database)?,
+            Access::Write => schema::open_for_writing(dir, &database, &mut |transaction| encrypt(transaction, dir, &database))?,
         };
-        let store = Self { connection, blobs: Blobs::new(dir.join(BLOBS)), dir: dir.to_owned(), database, access, _lock: lock };
+        epochs::require_restoring(&connection, &database, dir, restoring)?;
+        let keys = dir.join(KEYS);
+        let vault = Vault::new(dir.join(BLOBS), database.clone(), epochs::current(&connection, &database, &keys)?);
+        let store = Self { connection, vault, dir: dir.to_owned(), database, access, _lock: lock };
         if access == Access::Write {
             // The entry of a database that was made just now has to be durable before anything is acknowledged.
             files::sync_dir(dir)?;
             store.erase_unreferenced(&mut Vec::new())?;
             store.erase_old_pages(!schema::log_is_empty(&store.database)?)?;
+            epochs::finish_destroying(&store.connection, &store.database, &keys)?;
         }
         Ok(store)
     }
@@ -121,27 +142,29 @@ impl Store {
         &self.dir
     }
 
-    /// Stores bytes for a change to come; they are durable when this returns. Bytes that are stored already are not stored
-    /// twice.
+    /// Stores bytes for a change to come, encrypted under a key of their own; they are durable when a change that refers to
+    /// them is committed. Bytes that are stored already are not stored twice.
     ///
     /// Every [`commit`](Self::commit) erases the blobs that no row refers to after it, so put what a change needs
     /// after the commit before it.
     ///
     /// # Errors
     ///
-    /// [`Error::OpenedForReading`]; [`Error::Io`] and [`Error::ReadOnly`] with the path, for example when the disk is full.
+    /// [`Error::OpenedForReading`]; [`Error::Io`] and [`Error::ReadOnly`] with the path, for example when the disk is full;
+    /// [`Error::Randomness`]; [`Error::Database`].
     pub fn put(&self, bytes: &[u8]) -> Result<Digest> {
         self.require_write()?;
-        self.blobs.write(bytes)
+        self.vault.put(&self.connection, bytes)
     }
 
     /// The bytes with this digest, verified.
     ///
     /// # Errors
     ///
-    /// [`Error::MissingBlob`]; [`Error::DamagedBlob`] if the file holds other bytes, or not all of them; [`Error::Io`].
+    /// [`Error::MissingBlob`]; [`Error::DamagedBlob`] if the file holds other bytes, or not all of them;
+    /// [`Error::DamagedBlobKey`]; [`Error::Io`]; [`Error::Database`].
     pub fn blob(&self, digest: &Digest) -> Result<Vec<u8>> {
-        self.blobs.read(digest)
+        self.vault.blob(&self.connection, digest)
     }
 
     /// All datasets, by name.
@@ -332,13 +355,19 @@ impl Store {
     /// [`Error::UnknownModel`] and [`Error::InUse`] for what is dropped or referred to; [`Error::MissingBlob`] for bytes that
     /// were not put; [`Error::OpenedForReading`]; [`Error::Database`], for example when the disk is full.
     pub fn commit(&mut self, change: &Change) -> Result<Committed> {
+        self.commit_and(change, |_| Ok(()))
+    }
+
+    /// As [`commit`](Self::commit), with something else in the same transaction.
+    fn commit_and(&mut self, change: &Change, also: fn(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<Committed> {
         self.require_write()?;
         for digest in change.digests() {
-            self.blobs.require(digest)?;
+            self.vault.require(&self.connection, digest)?;
         }
+        self.vault.flush()?;
         // A log with content before the change is an erasing that failed before.
         let rebuild = change.takes_away() || !schema::log_is_empty(&self.database)?;
-        let request = match self.apply(change) {
+        let request = match self.apply(change, also) {
             Ok(request) => request,
             Err(error) => {
                 // What the transaction wrote into the log before it failed goes with it, or with the next commit.
@@ -352,7 +381,7 @@ impl Store {
         Ok(Committed { request, erased, unfinished: blobs.and(pages).err() })
     }
 
-    fn apply(&mut self, change: &Change) -> Result<Option<u64>> {
+    fn apply(&mut self, change: &Change, also: fn(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<Option<u64>> {
         let file = &self.database;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Error::database(file))?;
         for name in &change.drop_models {
@@ -376,6 +405,8 @@ impl Store {
             tables::store_model(&transaction, row, number.or(change.answers)).map_err(Error::database(file))?;
         }
         apply_trail(&transaction, change, number).map_err(Error::database(file))?;
+        also(&transaction).map_err(Error::database(file))?;
+        self.vault.settle(&transaction)?;
         transaction.commit().map_err(Error::database(file))?;
         Ok(number)
     }
@@ -388,8 +419,7 @@ impl Store {
     }
 
     fn erase_unreferenced(&self, erased: &mut Vec<Digest>) -> Result<()> {
-        let kept = tables::referenced(&self.connection).map_err(Error::database(&self.database))?;
-        self.blobs.sweep(&kept, erased)
+        self.vault.sweep(&self.connection, erased)
     }
 
     /// Empties the log, and with `rebuild` first writes the database anew from its rows.
@@ -400,6 +430,12 @@ impl Store {
         let rebuilt = if rebuild { self.connection.execute_batch("VACUUM") } else { Ok(()) };
         rebuilt.and_then(|()| schema::empty_log(&self.connection)).map_err(Error::database(&self.database))
     }
+}
+
+/// Gives a store that is being made, or one of a format without keys, its first epoch, and encrypts the blobs that it has.
+fn encrypt(transaction: &Transaction<'_>, dir: &Path, database: &Path) -> Result<()> {
+    let key = epochs::found(transaction, database, &dir.join(KEYS))?;
+    Vault::new(dir.join(BLOBS), database.to_owned(), key).encrypt_plain(transaction)
 }
 
 /// Whether a store could be made at `dir`: nothing is there, or nothing but the beginnings of a store.

@@ -111,7 +111,8 @@ fn help_says_what_there_is() {
       hold         Put a legal hold on a deferred request: the models will forget, and the records will
                    be kept
       release      Lift the legal hold on a request: the records that it kept are erased
-      log          Show the trail: the log of all trainings and deletions; or check it, or add cosignatures
+      log          Show the trail: the log of all trainings and deletions; or check it, or add
+                   cosignatures
       keys         Show the public keys and the policy of the store; or make, trust or replace keys
       learn        Add the records of a file to a dataset and to every model trained on it
       verify       Retrain a model from the records that are left, and compare digests

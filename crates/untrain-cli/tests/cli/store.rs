@@ -23,9 +23,11 @@ fn another_process_is_waited_for_and_then_named() {
 fn a_truncated_blob_is_named_by_its_digest() {
     let place = Place::trained();
     let digest = digests(&place.json(&["show", "income"])).0;
-    let blob = files(&place.path("store/blobs")).into_iter().find(|path| named(path) == digest).unwrap();
-    let bytes = fs::read(&blob).unwrap();
-    fs::write(&blob, &bytes[..bytes.len() / 2]).unwrap();
+    // Files do not tell whose they are.
+    for blob in files(&place.path("store/blobs")) {
+        let bytes = fs::read(&blob).unwrap();
+        fs::write(&blob, &bytes[..bytes.len() / 2]).unwrap();
+    }
     let err = place.refused(3, &["predict", "income", "people.csv"]);
     assert!(err.contains(&format!("the blob {digest} is damaged")), "{err}");
 }
@@ -38,12 +40,6 @@ fn files(dir: &Path) -> Vec<PathBuf> {
         if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
     }
     found
-}
-
-/// The digest that a blob's path spells.
-fn named(path: &Path) -> String {
-    let part = |name: Option<&std::ffi::OsStr>| name.unwrap().to_str().unwrap().to_owned();
-    part(path.parent().unwrap().file_name()) + &part(path.file_name())
 }
 
 #[test]

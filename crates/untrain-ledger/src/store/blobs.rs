@@ -1,15 +1,58 @@
-//! Bytes in files that are named by their digest.
+//! Encrypted bytes in files with random names.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use untrain_core::Digest;
+use super::seal::random;
+use crate::files::{create_dir, entries, erase, sync_dir, sync_dirs, sync_files};
+use crate::{Error, Refusal, Result};
 
-use crate::files::{create_dir, entries, erase, parent, rename, sync_dir, write_synced};
-use crate::{Error, Result};
+/// The name of a blob's file: 32 random hexadecimal digits.
+///
+/// The digest of the content would be a worse name. It outlives the content in backups, and it tells whoever guesses the
+/// content, which is easy when all records but one are known, that the guess is right.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct BlobName(String);
 
+impl BlobName {
+    pub(super) fn random() -> Result<Self> {
+        let mut bytes = [0; 16];
+        random(&mut bytes)?;
+        Ok(Self(format!("{:032x}", u128::from_be_bytes(bytes))))
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Where the file is in a directory of blobs.
+    pub(super) fn within(&self, blobs: &Path) -> PathBuf {
+        place(blobs, &self.0)
+    }
+}
+
+impl fmt::Display for BlobName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for BlobName {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        if text.len() == SHORT && is_hex(text) { Ok(Self(text.to_owned())) } else { Err(Refusal::malformed("blob's name", text)) }
+    }
+}
+
+const SHORT: usize = 32;
+/// The length of a digest, which names were up to format 2, when blobs were not encrypted.
+const LONG: usize = 64;
+/// What files were called up to format 2 while they were written.
 const TEMPORARY: &str = "tmp-";
 
 /// The directory of blobs.
@@ -23,76 +66,95 @@ impl Blobs {
         Self { dir }
     }
 
-    /// Where the bytes with this digest are, or would be.
-    pub(super) fn path(&self, digest: &Digest) -> PathBuf {
-        let hex = digest.to_string();
-        let (shard, rest) = hex.split_at(2);
-        self.dir.join(shard).join(rest)
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
-    /// Stores the bytes so that they survive a crash of the machine; bytes that are there already are not written again.
-    pub(super) fn write(&self, bytes: &[u8]) -> Result<Digest> {
-        let digest = Digest::of(bytes);
-        let path = self.path(&digest);
-        let shard = parent(&path);
-        create_dir(shard)?;
-        // A file that was damaged since is written anew. The directory is synced in any case: an earlier attempt may have
-        // failed between the renaming and the syncing.
-        if !fs::read(&path).is_ok_and(|there| there == bytes) {
-            let temporary = self.dir.join(format!("{TEMPORARY}{digest}"));
-            if let Err(error) = write_synced(&temporary, bytes).and_then(|()| rename(&temporary, &path)) {
-                // Failing to tidy up is no news: the next sweep finds the file.
-                let _ = fs::remove_file(&temporary);
-                return Err(error);
-            }
+    pub(super) fn path(&self, name: &BlobName) -> PathBuf {
+        name.within(&self.dir)
+    }
+
+    /// Where the plain bytes with this digest were up to format 2.
+    pub(super) fn plain_path(&self, digest: &str) -> PathBuf {
+        place(&self.dir, digest)
+    }
+
+    /// Writes a file, which [`sync`](Self::sync) makes durable. Nothing refers to it before, so no half of it is ever read.
+    pub(super) fn write(&self, name: &BlobName, bytes: &[u8]) -> Result<()> {
+        create_dir(&self.dir)?;
+        let path = self.path(name);
+        let shard = crate::files::parent(&path);
+        match fs::create_dir(shard) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io("create", shard)(error)),
+            _ => {}
         }
-        sync_dir(shard)?;
-        Ok(digest)
+        fs::write(&path, bytes).map_err(|error| {
+            // Failing to tidy up is no news: the next sweep finds the file.
+            let _ = fs::remove_file(&path);
+            Error::io("write", &path)(error)
+        })
     }
 
-    /// The bytes with this digest, verified.
-    pub(super) fn read(&self, digest: &Digest) -> Result<Vec<u8>> {
-        let path = self.path(digest);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::MissingBlob { digest: *digest, path }),
-            Err(error) => return Err(Error::io("read", &path)(error)),
-        };
-        let found = Digest::of(&bytes);
-        if found == *digest { Ok(bytes) } else { Err(Error::DamagedBlob { digest: *digest, path, found, bytes: bytes.len() as u64 }) }
+    /// Makes files that were written durable, waiting for the disk for many at once.
+    pub(super) fn sync<'a>(&self, names: impl IntoIterator<Item = &'a BlobName>) -> Result<()> {
+        let paths: Vec<PathBuf> = names.into_iter().map(|name| self.path(name)).collect();
+        if paths.is_empty() {
+            return Ok(());
+        }
+        let shards: BTreeSet<&Path> = paths.iter().map(|path| crate::files::parent(path)).collect();
+        sync_files(&paths)?;
+        let dirs: Vec<&Path> = shards.into_iter().chain([self.dir.as_path()]).collect();
+        sync_dirs(&dirs)
     }
 
-    /// Errs if there is no file for this digest.
-    pub(super) fn require(&self, digest: &Digest) -> Result<()> {
-        let path = self.path(digest);
-        if path.is_file() { Ok(()) } else { Err(Error::MissingBlob { digest: *digest, path }) }
+    /// The bytes of a file; none if there is no such file.
+    pub(super) fn read(&self, name: &BlobName) -> Result<Option<Vec<u8>>> {
+        let path = self.path(name);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read", &path)(error)),
+        }
     }
 
-    /// Erases every blob that is not in `kept` and every file that an interrupted write left, and notes what it erased.
+    /// Erases every blob that is not in `kept` and every file that older formats left, and tells the names of the blobs.
     ///
     /// Files that are not named like a blob are somebody else's and stay.
-    pub(super) fn sweep(&self, kept: &BTreeSet<Digest>, erased: &mut Vec<Digest>) -> Result<()> {
+    pub(super) fn sweep(&self, kept: &BTreeSet<BlobName>, erased: &mut Vec<BlobName>) -> Result<()> {
         let mut left_over = false;
         for (name, path) in entries(&self.dir)? {
             if name.starts_with(TEMPORARY) {
                 erase(&path)?;
                 left_over = true;
             } else if name.len() == 2 {
-                self.sweep_shard(&name, &path, kept, erased)?;
+                sweep_shard(&name, &path, kept, erased)?;
             }
         }
         if left_over { sync_dir(&self.dir) } else { Ok(()) }
     }
+}
 
-    fn sweep_shard(&self, shard: &str, dir: &Path, kept: &BTreeSet<Digest>, erased: &mut Vec<Digest>) -> Result<()> {
-        let before = erased.len();
-        for (name, path) in entries(dir)? {
-            let Ok(digest) = format!("{shard}{name}").parse::<Digest>() else { continue };
-            if !kept.contains(&digest) && self.path(&digest) == path {
-                erase(&path)?;
-                erased.push(digest);
-            }
+fn sweep_shard(shard: &str, dir: &Path, kept: &BTreeSet<BlobName>, erased: &mut Vec<BlobName>) -> Result<()> {
+    let mut left_over = false;
+    for (rest, path) in entries(dir)? {
+        let name = format!("{shard}{rest}");
+        if !is_hex(&name) || !matches!(name.len(), SHORT | LONG) || kept.contains(&BlobName(name.clone())) {
+            continue;
         }
-        if erased.len() > before { sync_dir(dir) } else { Ok(()) }
+        erase(&path)?;
+        left_over = true;
+        if name.len() == SHORT {
+            erased.push(BlobName(name));
+        }
     }
+    if left_over { sync_dir(dir) } else { Ok(()) }
+}
+
+fn place(dir: &Path, name: &str) -> PathBuf {
+    let (shard, rest) = name.split_at(2);
+    dir.join(shard).join(rest)
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }

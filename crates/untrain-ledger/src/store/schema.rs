@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction};
 
 use crate::{Error, Result};
 
@@ -14,7 +14,10 @@ use crate::{Error, Result};
 const APPLICATION_ID: i32 = 0x756e_7472;
 
 /// The n-th script makes format n of format n - 1. A script that was released is never edited.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+
+/// The format since which blobs are encrypted.
+const ENCRYPTED: u32 = 3;
 
 /// The format that this build writes.
 pub(super) const FORMAT: u32 = MIGRATIONS.len() as u32;
@@ -39,7 +42,9 @@ pub(super) fn open_for_reading(dir: &Path, file: &Path) -> Result<Connection> {
 }
 
 /// Opens the database for writing, makes it if it is absent and brings it to the current format.
-pub(super) fn open_for_writing(dir: &Path, file: &Path) -> Result<Connection> {
+///
+/// Calls `encrypt` in the transaction that does so if the blobs of the found format are plain.
+pub(super) fn open_for_writing(dir: &Path, file: &Path, encrypt: &mut dyn FnMut(&Transaction<'_>) -> Result<()>) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(Error::database(file))?;
     if connection.is_readonly("main").map_err(Error::database(file))? {
@@ -50,7 +55,15 @@ pub(super) fn open_for_writing(dir: &Path, file: &Path) -> Result<Connection> {
         Ok(()) | Err(Error::OlderFormat { .. }) => {}
         Err(error) => return Err(error),
     }
-    configure(&connection).and_then(|()| migrate(&connection, found)).map_err(Error::database(file))?;
+    configure(&connection).map_err(Error::database(file))?;
+    if found < FORMAT {
+        let transaction = connection.unchecked_transaction().map_err(Error::database(file))?;
+        migrate(&transaction, found).map_err(Error::database(file))?;
+        if found < ENCRYPTED {
+            encrypt(&transaction)?;
+        }
+        transaction.commit().map_err(Error::database(file))?;
+    }
     Ok(connection)
 }
 
@@ -116,17 +129,12 @@ fn keep_log(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(|_| ())
 }
 
-fn migrate(connection: &Connection, found: u32) -> rusqlite::Result<()> {
-    if found == FORMAT {
-        return Ok(());
-    }
-    let transaction = connection.unchecked_transaction()?;
+fn migrate(transaction: &Transaction<'_>, found: u32) -> rusqlite::Result<()> {
     for script in &MIGRATIONS[found as usize..] {
         transaction.execute_batch(script)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", FORMAT)?;
-    transaction.commit()
+    transaction.pragma_update(None, "user_version", FORMAT)
 }
 
 fn immutable_uri(file: &Path) -> io::Result<String> {

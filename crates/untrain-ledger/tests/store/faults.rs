@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use untrain_ledger::{Access, Change, DatasetRow, Error, Event, Operation, Store};
 
-use crate::support::{blob_path, commit, dataset, files, model, open, request};
+use crate::support::{blob_path, commit, dataset, files, model, open, request, with_database};
 
 #[test]
 fn a_second_writer_waits_and_then_gives_up() {
@@ -103,8 +103,8 @@ fn a_newer_format_is_refused_and_left_alone() {
     let before = fs::read(place.path().join("untrain.db")).unwrap();
     for access in [Access::Read, Access::Write] {
         let error = open(place.path(), access).unwrap_err();
-        assert!(matches!(error, Error::NewerFormat { found: 999, supported: 2, .. }));
-        assert!(error.to_string().contains("has format 999, newer than format 2"), "{error}");
+        assert!(matches!(error, Error::NewerFormat { found: 999, supported: 3, .. }));
+        assert!(error.to_string().contains("has format 999, newer than format 3"), "{error}");
     }
     assert_eq!(fs::read(place.path().join("untrain.db")).unwrap(), before);
 }
@@ -127,7 +127,8 @@ fn a_read_only_directory_is_read_and_not_written() {
     let (_, row) = store_with_a_dataset(place.path());
     let shut = |mode: u32, file_mode: u32| {
         for path in files(place.path()) {
-            fs::set_permissions(path, fs::Permissions::from_mode(file_mode)).unwrap();
+            let private = path.starts_with(place.path().join("keys"));
+            fs::set_permissions(path, fs::Permissions::from_mode(if private { file_mode & 0o600 } else { file_mode })).unwrap();
         }
         fs::set_permissions(place.path(), fs::Permissions::from_mode(mode)).unwrap();
     };
@@ -207,9 +208,4 @@ fn store_with_a_dataset(dir: &Path) -> (Store, DatasetRow) {
     };
     commit(&mut store, &change).unwrap();
     (store, row)
-}
-
-/// Does to the database what this program never would.
-fn with_database(dir: &Path, sql: &str) {
-    rusqlite::Connection::open(dir.join("untrain.db")).unwrap().execute_batch(sql).unwrap();
 }

@@ -27,7 +27,7 @@ fn a_writer_killed_at_any_moment_leaves_the_old_state_or_the_new() {
     for kill in 0..KILLS {
         // The first kills fall into the making of the store, the others anywhere; steps of a prime spread them.
         let delay = Duration::from_micros(if kill < 4 { kill * 1_500 } else { (kill * 48_611) % 250_000 });
-        acknowledged = acknowledged.max(run_and_kill(&dir, delay));
+        acknowledged = acknowledged.max(run_and_kill(TEST, (CHILD, &dir), &dir.join("lock"), delay));
         // What was committed and not acknowledged is found by the check, and is the next writer's start.
         acknowledged = check(&dir, acknowledged);
     }
@@ -36,7 +36,6 @@ fn a_writer_killed_at_any_moment_leaves_the_old_state_or_the_new() {
 
 /// The child: opens the store and commits version after version, and says so after each.
 fn write_for_ever(dir: &Path) -> ! {
-    let mut output = io::stdout();
     let mut version = 0;
     loop {
         let mut store = Store::open(dir, Access::Write, Duration::from_secs(30), &mut || ()).unwrap();
@@ -47,11 +46,18 @@ fn write_for_ever(dir: &Path) -> ! {
             version += 1;
             let change = change(&store, version);
             commit(&mut store, &change).unwrap();
-            // Not `println`, which the harness would catch.
-            writeln!(output, "\nacknowledged {version}").unwrap();
-            output.flush().unwrap();
+            acknowledge(version);
         }
+        assert!(store.rotate().unwrap().unfinished.is_none());
     }
+}
+
+/// Tells the parent how far the child is.
+pub(crate) fn acknowledge(number: u64) {
+    let mut output = io::stdout();
+    // Not `println`, which the harness would catch.
+    writeln!(output, "\nacknowledged {number}").unwrap();
+    output.flush().unwrap();
 }
 
 fn change(store: &Store, version: u64) -> Change {
@@ -69,11 +75,12 @@ fn change(store: &Store, version: u64) -> Change {
     }
 }
 
-/// Runs a child for about `delay` after its start, kills it, and returns the last version that it acknowledged.
-fn run_and_kill(dir: &Path, delay: Duration) -> u64 {
+/// Runs a test as a child for about `delay` after there is a file at `begun`, kills it, and returns the last number that it
+/// acknowledged.
+pub(crate) fn run_and_kill(test: &str, (variable, value): (&str, &Path), begun: &Path, delay: Duration) -> u64 {
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", TEST, "--nocapture"])
-        .env(CHILD, dir)
+        .args(["--exact", test, "--nocapture"])
+        .env(variable, value)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -84,7 +91,7 @@ fn run_and_kill(dir: &Path, delay: Duration) -> u64 {
         numbers.last().unwrap_or(0)
     });
     let started = Instant::now();
-    while !dir.join("lock").exists() && started.elapsed() < Duration::from_secs(30) {
+    while !begun.exists() && started.elapsed() < Duration::from_secs(30) {
         thread::sleep(Duration::from_micros(200));
     }
     thread::sleep(delay);
@@ -102,8 +109,9 @@ fn check(dir: &Path, acknowledged: u64) -> u64 {
     }
     let store = open(dir, Access::Write).unwrap();
     let version = check_state(&store, acknowledged);
+    check_keys(&store);
     for old in 0..=version + 1 {
-        let found = holding(dir, &format!("secret-{old}."));
+        let found = holding(dir, format!("secret-{old}."));
         assert_eq!(found.is_empty(), old != version || version == 0, "version {version}, secret {old}: {found:?}");
     }
     let blobs = dir.join("blobs");
@@ -111,6 +119,16 @@ fn check(dir: &Path, acknowledged: u64) -> u64 {
     assert_eq!(count, if version == 0 { 0 } else { 5 }, "a blob is left over or missing");
     assert_eq!(fs::metadata(dir.join("untrain.db-wal")).unwrap().len(), 0);
     version
+}
+
+/// Checks that no key is left but that of the epoch, and one that was made for the next epoch and not used.
+fn check_keys(store: &Store) {
+    let epochs = store.epochs().unwrap();
+    let current = epochs.last().unwrap().number;
+    assert!(epochs.iter().all(|epoch| epoch.current == (epoch.number == current) && epoch.destroyed != epoch.current));
+    let keys = store.path().join("keys");
+    let left: Vec<_> = files(&keys).into_iter().filter(|path| !path.ends_with(format!("epoch-{}", current + 1))).collect();
+    assert_eq!(left, [keys.join(format!("epoch-{current}"))]);
 }
 
 /// Checks that the state is one version in all its rows, that its bytes are there, and that it is not older than promised.

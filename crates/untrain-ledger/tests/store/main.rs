@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod backup;
 mod faults;
 mod kill;
+mod kill_backup;
 mod purge;
 mod rows;
 mod support;
+mod vault;

@@ -4,7 +4,7 @@ use std::fs;
 
 use untrain_ledger::{Access, Change, Event, Operation, Store};
 
-use crate::support::{blob_path, commit, dataset, files, holding, model, open, request};
+use crate::support::{blob_path, commit, dataset, decrypted_holding, files, holding, model, open, request};
 
 const MARKER: &str = "Ada Lovelace, 36, 12 St James's Square";
 
@@ -18,7 +18,8 @@ fn a_replaced_record_is_nowhere_in_the_directory() {
     trained.model.recipe = format!(r#"{{"vocabulary":["{MARKER}"]}}"#);
     trained.model.state = store.put(format!("members: {MARKER}").as_bytes()).unwrap();
     commit(&mut store, &Change { datasets: vec![row], models: vec![trained], ..Change::default() }).unwrap();
-    assert_eq!(holding(place.path(), MARKER).len(), 3, "two blobs and the database");
+    assert_eq!(holding(place.path(), MARKER), [place.path().join("untrain.db")]);
+    assert_eq!(decrypted_holding(&store, MARKER), 2);
 
     let change = Change {
         replace: true,
@@ -29,6 +30,7 @@ fn a_replaced_record_is_nowhere_in_the_directory() {
     };
     commit(&mut store, &change).unwrap();
     assert!(holding(place.path(), MARKER).is_empty());
+    assert_eq!(decrypted_holding(&store, MARKER), 0);
     assert_eq!(fs::metadata(place.path().join("untrain.db-wal")).unwrap().len(), 0);
     drop(store);
     assert!(holding(place.path(), MARKER).is_empty());
@@ -63,7 +65,8 @@ fn whatever_the_pages_went_through_old_content_is_nowhere_in_the_directory() {
     }
     for row in store.datasets().unwrap() {
         let secret = format!("secret-{}-{:03}.", &row.name[1..], row.version);
-        assert_eq!(holding(place.path(), &secret).len(), 2, "a blob and the database");
+        assert_eq!(holding(place.path(), &secret), [place.path().join("untrain.db")]);
+        assert_eq!(store.blob(&row.parts[0].digest).unwrap(), secret.as_bytes());
     }
 }
 

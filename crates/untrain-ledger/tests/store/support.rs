@@ -1,5 +1,6 @@
 //! What the tests of the store share: rows with something in every field, and a search through every byte of a directory.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -83,12 +84,50 @@ pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// The files under `dir` that hold `marker`.
-pub(crate) fn holding(dir: &Path, marker: &str) -> Vec<PathBuf> {
-    let holds = |path: &PathBuf| fs::read(path).unwrap().windows(marker.len()).any(|window| window == marker.as_bytes());
+pub(crate) fn holding(dir: &Path, marker: impl AsRef<[u8]>) -> Vec<PathBuf> {
+    let holds = |path: &PathBuf| contains(&fs::read(path).unwrap(), marker.as_ref());
     files(dir).into_iter().filter(holds).collect()
 }
 
+pub(crate) fn contains(bytes: &[u8], marker: &[u8]) -> bool {
+    bytes.windows(marker.len()).any(|window| window == marker)
+}
+
+/// The digests of all blobs that rows refer to.
+pub(crate) fn referenced(store: &Store) -> BTreeSet<Digest> {
+    let parts = store.datasets().unwrap().into_iter().flat_map(|row| row.parts).map(|part| part.digest);
+    parts.chain(store.models().unwrap().into_iter().flat_map(|row| [row.artefact, row.state])).collect()
+}
+
+/// How many blobs hold `marker` once they are decrypted.
+pub(crate) fn decrypted_holding(store: &Store, marker: impl AsRef<[u8]>) -> usize {
+    let holds = |digest: &&Digest| contains(&store.blob(digest).unwrap(), marker.as_ref());
+    referenced(store).iter().filter(holds).count()
+}
+
+/// The file of a blob: that of its row, or else the one file that belongs to no row.
 pub(crate) fn blob_path(dir: &Path, digest: &Digest) -> PathBuf {
-    let hex = digest.to_string();
-    dir.join("blobs").join(&hex[..2]).join(&hex[2..])
+    let blobs = dir.join("blobs");
+    let named = |name: &str| blobs.join(&name[..2]).join(&name[2..]);
+    let rows: Vec<(String, String)> = query(dir, "SELECT digest, file FROM blob_key", |row| (row.get(0).unwrap(), row.get(1).unwrap()));
+    if let Some((_, file)) = rows.iter().find(|(of, _)| *of == digest.to_string()) {
+        return named(file);
+    }
+    let others: Vec<PathBuf> = files(&blobs).into_iter().filter(|path| !rows.iter().any(|(_, file)| named(file) == *path)).collect();
+    assert_eq!(others.len(), 1, "{others:?}");
+    others[0].clone()
+}
+
+/// What is in the database, read without a lock and without a file being made.
+pub(crate) fn query<T>(dir: &Path, sql: &str, read: fn(&rusqlite::Row<'_>) -> T) -> Vec<T> {
+    let escaped = dir.join("untrain.db").to_str().unwrap().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_URI;
+    let database = rusqlite::Connection::open_with_flags(format!("file://{escaped}?immutable=1"), flags).unwrap();
+    let mut statement = database.prepare(sql).unwrap();
+    statement.query_map([], |row| Ok(read(row))).unwrap().map(std::result::Result::unwrap).collect()
+}
+
+/// Does to the database what this program never would.
+pub(crate) fn with_database(dir: &Path, sql: &str) {
+    rusqlite::Connection::open(dir.join("untrain.db")).unwrap().execute_batch(sql).unwrap();
 }

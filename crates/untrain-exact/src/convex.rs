@@ -11,7 +11,8 @@
 //! double-double arithmetic; where that ends the learner refuses: it never guesses.
 //!
 //! **Which file.** [`rows`]: rows as exact `f32`, and how raw coefficients become weights. [`pass`]: margins and gradient with
-//! error bounds. [`gram`]: the Hessian. [`inverse`]: its verified inverse and rank-1 changes. [`solver`]: how all of them meet.
+//! error bounds. [`gram`]: the Hessian. [`inverse`]: its verified inverse and rank-1 changes. [`solver`]: how all of them meet. [`wide`]:
+//! the same for so many weights that no Hessian is made. [`path`]: which of the two it is.
 
 #![expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
 
@@ -23,14 +24,16 @@ mod inverse;
 mod kernel;
 mod loss;
 mod pass;
+mod path;
 mod published;
 mod rows;
 mod solver;
+mod wide;
 mod work;
 
 pub(crate) use exp::exp;
 pub(crate) use loss::{Loss, softmax};
+pub(crate) use path::Path;
 pub(crate) use published::Published;
 pub(crate) use rows::{Penalty, Rows};
-pub(crate) use solver::Solver;
 pub use work::Work;

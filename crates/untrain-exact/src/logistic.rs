@@ -50,13 +50,15 @@ impl Hyperparameters for LogisticParams {
 /// # Errors
 ///
 /// [`untrain_core::Error::Unfit`] if the optimum does not exist (`alpha` is 0 and the classes are separable or columns
-/// collinear), or lies too close to a border of the grid to tell.
+/// collinear), or lies too close to a border of the grid to tell; and with `alpha` 0 of more than 8,192 weights.
 ///
 /// # Complexity
 ///
-/// With n records of d columns, of which s are not zero in a row, and k outputs (1 for two classes): training makes some ten passes
-/// of O(n·s·k) and a few Hessians of O(n·s²·k²) and O((d·k)³). Forgetting or learning a record is O((d·k)²) and mostly one pass, or none where the
-/// optimum can be enclosed without. Memory a record: 4 bytes a dense column beside the design's, and 24·k bytes.
+/// With n records of d columns, of which s are not zero in a row, and k outputs (1 for two classes): under 1,024 weights (d + 1 times k)
+/// training makes some ten passes of O(n·s·k) and a few Hessians of O(n·s²·k²) and O((d·k)³). Forgetting or learning a record is O((d·k)²) and mostly one
+/// pass, or none where the optimum can be enclosed without. With more weights no Hessian is made: training and forgetting take
+/// tens to hundreds of products of O(n·s·k), forgetting about half of them or more. There may be 2^24 weights. Memory a record: 4 bytes a dense column
+/// beside the design's, and 24·k bytes; a weight: about 150 bytes, or under 1,024 as many as 8·d·k.
 ///
 /// # References
 ///

@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use untrain_core::{Error, Importance, Reader, Result, Seed, Writer};
 
-use crate::convex::{Loss, Penalty, Published, Rows, Solver, Work};
+use crate::convex::{Loss, Path, Penalty, Published, Rows, Work};
 use crate::encode::{Bound, Design, Encoder};
 
 /// One problem or several over the same rows: one-vs-rest has one a class.
 #[derive(Debug, Clone)]
 pub(crate) struct Optimum {
     rows: Option<Rows>,
-    solvers: Vec<Solver>,
+    solvers: Vec<Path>,
     /// A grid for each output of each solver.
     grids: Vec<Vec<Published>>,
     /// The weights, on the grid: a list an output.
@@ -57,9 +57,7 @@ impl Optimum {
     pub(crate) fn new(wish: &Wish<'_>, start: Option<&[Vec<i64>]>) -> Result<Self> {
         let Wish { losses, outputs, intercepts, alpha, grid, seed, design } = wish;
         let p = losses.iter().map(|loss| loss.n_outputs()).max().unwrap_or(0) as u64 * (design.layout().n_columns as u64 + 1);
-        if p > MOST_WEIGHTS {
-            return Err(Error::TooMany { what: "weights", found: p, limit: MOST_WEIGHTS });
-        }
+        Path::admit(p)?;
         let rows = Rows::new(design);
         let penalty = rows.penalty(design, *alpha)?;
         let mut names = design.layout().column_names();
@@ -78,7 +76,7 @@ impl Optimum {
                     v.extend_from_slice(&origin[origin.len() - names.len()..]);
                 }
             }
-            solvers.push(Solver::new(*loss, &rows, &v, origin));
+            solvers.push(Path::new(*loss, &rows, *alpha, &v, origin)?);
             grids.push(own);
         }
         Ok(Self { rows: Some(rows), solvers, grids, weights: Vec::new(), work: Work::default() })
@@ -119,7 +117,7 @@ impl Optimum {
 
     /// What it took to find it, since it was made.
     pub(crate) fn work(&self) -> Work {
-        self.solvers.iter().fold(self.work, |sum, solver| sum + solver.work)
+        self.solvers.iter().fold(self.work, |sum, solver| sum + solver.work())
     }
 
     /// Writes the weights, which are where [`read_weights`] finds them.
@@ -251,9 +249,6 @@ impl Linear {
         shares
     }
 }
-
-/// The most weights of one problem: the inverse of its Hessian is held in full.
-const MOST_WEIGHTS: u64 = 8192;
 
 /// The binary digits after the point that weights may be published with.
 pub(crate) const GRIDS: std::ops::RangeInclusive<u32> = 4..=30;

@@ -61,8 +61,8 @@ pub struct Text {
 pub struct TextParams {
     /// The column that holds the text; by default the only feature, or else the only one that is categorical.
     pub column: Option<String>,
-    /// How many columns words are hashed into; by default 2^18 for naive Bayes, and 1,024 for logistic regression, whose cost
-    /// grows with the square.
+    /// How many columns words are hashed into; by default 2^18. Logistic regression of three classes or more has so many weights for
+    /// each class, and 2^24 in all at the most.
     pub n_features: Option<u32>,
     /// How many words in a row count as one besides single words, at most.
     pub n_gram: u32,
@@ -154,10 +154,7 @@ impl Text {
     fn classifier(&self, column: Option<&str>) -> Result<AnyLearner> {
         self.params.check()?;
         let TextParams { column: _, n_features, n_gram, classifier, alpha } = &self.params;
-        let n_features = n_features.unwrap_or(match classifier {
-            TextClassifier::NaiveBayes => 1 << 18,
-            TextClassifier::Logistic => 1 << 10,
-        });
+        let n_features = n_features.unwrap_or(1 << 18);
         let text = column.iter().map(|column| ((*column).to_owned(), n_features)).collect();
         let preprocessing = Preprocessing { text, n_gram: *n_gram, ..Preprocessing::default() };
         match classifier {

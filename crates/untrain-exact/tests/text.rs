@@ -35,7 +35,7 @@ fn documents(texts: &[Option<String>], classes: &[String]) -> Dataset {
 
 fn params() -> impl Strategy<Value = TextParams> {
     let naive = prop_oneof![1..50_u32, Just(1 << 18)].prop_map(|n_features| (TextClassifier::NaiveBayes, n_features));
-    let logistic = (1..50_u32).prop_map(|n_features| (TextClassifier::Logistic, n_features));
+    let logistic = prop_oneof![3 => 1..50_u32, 1 => Just(1 << 12)].prop_map(|n_features| (TextClassifier::Logistic, n_features));
     let classifier = prop_oneof![3 => naive, 1 => logistic];
     (classifier, 1..4_u32, 0.01..2.0_f64, any::<bool>()).prop_map(|((classifier, n_features), n_gram, alpha, named)| TextParams {
         column: named.then(|| "text".to_owned()),

@@ -4,7 +4,8 @@ use super::kernel::wide;
 use super::rows::Rows;
 use crate::encode::Design;
 
-const BLOCK: usize = 128;
+/// How many rows are packed at a time.
+pub(super) const BLOCK: usize = 128;
 const TALL: usize = 4;
 const BROAD: usize = 8;
 
@@ -51,7 +52,7 @@ pub(super) fn gram(rows: &Rows, design: &Design, weights: &[f64]) -> Vec<f64> {
 }
 
 /// A block of rows, with columns in groups that fill registers.
-struct Packs {
+pub(super) struct Packs {
     n_dense: usize,
     size: usize,
     /// Weighted, by groups of `TALL` columns.
@@ -61,13 +62,14 @@ struct Packs {
 }
 
 impl Packs {
-    fn new(n_dense: usize) -> Self {
+    pub(super) fn new(n_dense: usize) -> Self {
         let tall = vec![[0.0; TALL]; n_dense.div_ceil(TALL) * BLOCK];
         let broad = vec![[0.0; BROAD]; n_dense.div_ceil(BROAD) * BLOCK];
         Self { n_dense, size: 0, tall, broad }
     }
 
-    fn fill(&mut self, z: &[f32], weights: &[f64]) {
+    /// Takes rows of `n_dense` numbers and their weights.
+    pub(super) fn fill(&mut self, z: &[f32], weights: &[f64]) {
         self.size = weights.len();
         for (r, (z, w)) in z.chunks_exact(self.n_dense).zip(weights).enumerate() {
             for (j, z) in z.iter().enumerate() {
@@ -78,7 +80,8 @@ impl Packs {
         }
     }
 
-    fn add_to(&self, out: &mut [f64], d: usize) {
+    /// Adds the weighted products to the upper triangle of a matrix with `d` columns.
+    pub(super) fn add_to(&self, out: &mut [f64], d: usize) {
         for (a, tall) in self.tall.chunks_exact(BLOCK).enumerate() {
             for (b, broad) in self.broad.chunks_exact(BLOCK).enumerate().skip(a * TALL / BROAD) {
                 let sums = wide(

@@ -28,7 +28,7 @@ pub(crate) struct Rows {
     /// The targets.
     pub(super) y: Vec<f64>,
     anchors: Vec<f32>,
-    powers: Vec<f32>,
+    pub(super) powers: Vec<f32>,
     /// The steps of the scales when the rows were made.
     steps: Vec<f64>,
     /// Of each dense column, the sparse one that tells that it is missing.
@@ -47,10 +47,10 @@ pub(crate) struct Rows {
 #[derive(Debug, Clone)]
 pub(crate) struct Penalty {
     pub(super) alpha: f64,
-    sigma: Vec<f64>,
-    tau: Vec<f64>,
-    kappa: Vec<f64>,
-    indicators: Vec<Option<u32>>,
+    pub(super) sigma: Vec<f64>,
+    pub(super) tau: Vec<f64>,
+    pub(super) kappa: Vec<f64>,
+    pub(super) indicators: Vec<Option<u32>>,
     d: usize,
 }
 
@@ -205,6 +205,12 @@ impl Rows {
 const LEAST: f64 = 1.0 / (1_u64 << 40) as f64;
 
 impl Penalty {
+    /// The same penalty on `d` columns, of which `place` tells where an indicator is. One that no row has is of no account.
+    pub(super) fn on(&self, d: usize, place: impl Fn(u32) -> Option<u32>) -> Self {
+        let indicators = self.indicators.iter().map(|indicator| indicator.and_then(&place)).collect();
+        Self { indicators, d, ..self.clone() }
+    }
+
     /// Adds the Hessian of the penalty to one output's block, which starts at `first` of a matrix with `p` columns.
     pub(super) fn add_to(&self, matrix: &mut [f64], p: usize, first: usize) {
         for (row, column, value) in self.entries() {

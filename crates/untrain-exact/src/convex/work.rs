@@ -9,6 +9,8 @@ pub struct Work {
     pub double_passes: u64,
     /// Hessians made and factorised.
     pub factorisations: u64,
+    /// Products of a Hessian that is not made with a vector.
+    pub products: u64,
     /// Requests answered without a pass over the rows.
     pub without_pass: u64,
 }
@@ -21,6 +23,7 @@ impl std::ops::Add for Work {
             passes: self.passes + other.passes,
             double_passes: self.double_passes + other.double_passes,
             factorisations: self.factorisations + other.factorisations,
+            products: self.products + other.products,
             without_pass: self.without_pass + other.without_pass,
         }
     }

@@ -22,6 +22,7 @@
 //! | [`commitment`] | How does one speak of records in public without naming them? |
 //! | [`log`], [`merkle`] | How do statements become a log that nobody can rewrite unnoticed? |
 //! | [`checkpoint`], [`note`] | How does a log say what it is, and how is an entry proved to be in it? |
+//! | [`bisect`] | Where do two runs of one training part? |
 //! | [`witness`] | Who notices that a log shows different things to different people? |
 //! | [`policy`] | Whom does a verifier trust? |
 //! | [`keys`] | Who signs, and where are the keys? |
@@ -67,6 +68,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod bisect;
 pub mod checkpoint;
 pub mod commitment;
 pub mod envelope;

@@ -4,6 +4,9 @@
 
 mod faults;
 mod policy;
+mod receipt;
+mod receipt_faults;
 mod statements;
 mod support;
+mod tale;
 mod witness;

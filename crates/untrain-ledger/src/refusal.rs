@@ -144,6 +144,14 @@ pub enum Refusal {
         /// The witnesses that cosigned.
         found: Vec<String>,
     },
+    /// Cosignatures of a checkpoint that is not the log's any more.
+    #[error("the cosignatures are of the checkpoint of {cosigned} entries, and the log's checkpoint has {now} by now")]
+    OutdatedCosignature {
+        /// The size of the checkpoint that was cosigned.
+        cosigned: u64,
+        /// The size of the log's checkpoint.
+        now: u64,
+    },
     /// Stored tiles that do not fit the checkpoint beside them.
     #[error("the log is damaged: {what} does not fit the checkpoint of {size} entries")]
     DamagedLog {

@@ -245,13 +245,7 @@ fn destroyed(story: &Story<'_>, checked: &mut Checked) {
     for purge in &story.purges {
         checked.find(Level::Chain, words::purge(purge.says));
     }
-    let gone = |digest: &Digest| story.purges.iter().any(|told| told.says.destroyed.contains(digest));
-    for Affected { model, before, after, .. } in &story.erasure.says.models {
-        let is_kept = !gone(&before.artefact) || !gone(&before.state);
-        if after.as_ref() != Some(before) && is_kept && !story.purges.is_empty() {
-            checked.find(Level::Chain, format!("The model {model} as it was before is not among what was destroyed."));
-        }
-    }
+    story.old_models().into_iter().for_each(|text| checked.find(Level::Chain, text));
 }
 
 fn time(statement: &Statement) -> u64 {

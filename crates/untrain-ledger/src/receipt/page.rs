@@ -99,7 +99,8 @@ fn destroyed(page: &mut Page, story: &Story<'_>) {
     if story.purges.is_empty() {
         page.paragraph("warning", "This receipt does not say that the old models and the records were destroyed.");
     }
-    page.list(&story.purges.iter().map(|told| purge(told.says)).collect::<Vec<_>>());
+    let sentences = story.purges.iter().map(|told| purge(told.says));
+    page.list(&sentences.chain(story.old_models()).collect::<Vec<_>>());
 }
 
 fn replayed(page: &mut Page, story: &Story<'_>) {
@@ -292,7 +293,7 @@ li { margin: 0.3rem 0; }
 .summary { font-size: 1.1rem; }
 .warning { padding: 0.5rem 0.8rem; border-left: 4px solid #a5541d; background: #fbf3ec; }
 table { width: 100%; border-collapse: collapse; margin: 0.6rem 0; font-size: 0.8rem; }
-th, td { padding: 0.25rem 0.6rem 0.25rem 0; border-bottom: 1px solid #eceae4; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+th, td { padding: 0.25rem 0.6rem 0.25rem 0; border-bottom: 1px solid #eceae4; text-align: left; vertical-align: top; overflow-wrap: break-word; }
 th { font-weight: normal; color: #66645c; }
 .facts { font-size: 1rem; }
 .facts th { width: 11rem; }

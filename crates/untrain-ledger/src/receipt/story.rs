@@ -85,6 +85,17 @@ impl<'a> Story<'a> {
         Err(foreign(id, held, reason))
     }
 
+    /// Whether the models as they were before are among what was destroyed, in sentences; none where nothing was.
+    pub(super) fn old_models(&self) -> Vec<String> {
+        let gone = |digest: &Digest| self.purges.iter().any(|told| told.says.destroyed.contains(digest));
+        let changed = self.erasure.says.models.iter().filter(|affected| affected.after.as_ref() != Some(&affected.before));
+        let sentence = |Affected { model, before, .. }: &Affected| {
+            let is = if gone(&before.artefact) && gone(&before.state) { "is" } else { "is not" };
+            format!("The model {model} as it was before {is} among what was destroyed.")
+        };
+        if self.purges.is_empty() { Vec::new() } else { changed.map(sentence).collect() }
+    }
+
     /// What became of a model.
     pub(super) fn affected(&self, model: &Name) -> Option<&'a Affected> {
         self.erasure.says.models.iter().find(|affected| affected.model == *model)

@@ -6,6 +6,7 @@ mod faults;
 mod policy;
 mod receipt;
 mod receipt_faults;
+mod receipt_properties;
 mod statements;
 mod support;
 mod tale;

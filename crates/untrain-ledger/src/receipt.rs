@@ -17,20 +17,25 @@ mod story;
 mod words;
 mod zip;
 
-pub use self::check::{Checked, Finding, Level, ModelChecked, PolicyFrom, Stated};
+use untrain_core::Digest;
+
+pub use self::check::{Checked, CheckpointSeen, Finding, Level, ModelChecked, PolicyFrom, Stated};
 pub use self::page::page;
 pub use self::report::report;
 use self::story::Story;
+pub use self::words::plain;
 use crate::checkpoint::LogProof;
 use crate::commitment::{CommitmentSet, Salt};
 use crate::envelope::Envelope;
 use crate::policy::Policy;
 use crate::statement::{Kind, reference};
 use crate::{Hash, Name, Refusal};
-use untrain_core::Digest;
 
 /// More statements than any receipt needs: one for each model before, and a few about the request.
 const MOST_ENTRIES: usize = 1024;
+
+/// The largest file of a receipt, in bytes.
+pub const LARGEST: usize = zip::LARGEST;
 
 /// What a receipt is made of, in any order.
 #[derive(Debug, Clone)]

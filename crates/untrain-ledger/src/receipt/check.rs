@@ -168,7 +168,7 @@ impl Receipt {
             policy: if policy.is_some() { PolicyFrom::Verifier } else { PolicyFrom::Receipt },
             levels: vec![Level::Signatures, Level::Chain],
             checkpoint: CheckpointSeen::of(&verified),
-            statements: statements.iter().zip(&self.entries).map(|(verified, held)| Stated::of(verified, held.reference)).collect(),
+            statements: statements.iter().filter_map(|verified| Stated::of(verified, self)).collect(),
             models: story.erasure.says.models.iter().map(ModelChecked::of).collect(),
             findings: Vec::new(),
             does_not_prove: self.does_not_prove(),
@@ -186,7 +186,7 @@ impl Receipt {
         kinds.flat_map(|kind| kind.does_not_prove().iter().copied()).collect()
     }
 
-    /// Level 1: the largest checkpoint, and the statements in the order of the log.
+    /// Level 1: the largest checkpoint, and the statements in the order of the log, without the replays of strangers.
     fn verify(&self, policy: &Policy) -> Result<(VerifiedCheckpoint, Vec<VerifiedStatement>), Refusal> {
         let mut seen: Vec<(&Note, VerifiedCheckpoint)> = Vec::new();
         let mut statements = Vec::new();
@@ -200,7 +200,12 @@ impl Receipt {
                 seen.push((note, checkpoint.clone()));
                 checkpoint
             };
-            statements.push(policy.verify_under(checkpoint, &held.entry.bytes, &held.envelope, &held.entry.proof)?);
+            match policy.verify_under(checkpoint, &held.entry.bytes, &held.envelope, &held.entry.proof) {
+                Ok(verified) => statements.push(verified),
+                // Others may trust this auditor. Without it the replay proves nothing, and the rest is as good as before.
+                Err(Refusal::Untrusted { .. }) if held.kind() == Kind::Replay => {}
+                Err(refusal) => return Err(refusal),
+            }
         }
         let checkpoints: Vec<VerifiedCheckpoint> = seen.into_iter().map(|(_, checkpoint)| checkpoint).collect();
         Ok((self.largest(&checkpoints)?, statements))
@@ -348,8 +353,10 @@ impl CheckpointSeen {
 }
 
 impl Stated {
-    fn of(verified: &VerifiedStatement, digest: Digest) -> Self {
-        Self { kind: verified.statement().kind().name(), index: verified.index(), signer: verified.signer().label(), digest }
+    fn of(verified: &VerifiedStatement, receipt: &Receipt) -> Option<Self> {
+        let index = verified.index();
+        let digest = receipt.entries.iter().find(|held| held.index() == index)?.reference;
+        Some(Self { kind: verified.statement().kind().name(), index, signer: verified.signer().label(), digest })
     }
 }
 

@@ -11,6 +11,12 @@ use crate::statement::{ModelDigests, Replay, Scope};
 pub(super) fn check(story: &Story<'_>, statements: &[VerifiedStatement], checked: &mut Checked) -> Result<(), Refusal> {
     for told in &story.replays {
         let Replay { model, version, statement: _, records, expected, obtained, scope, program: _, at_ms } = told.says;
+        let Some(verified) = statements.iter().find(|verified| verified.index() == told.index) else {
+            let text = format!("{} does not count: the policy does not trust the auditor who signed it.", capital(&told.label()));
+            checked.find(Level::Replay, text);
+            continue;
+        };
+        let auditor = verified.signer().label();
         let contradiction = |reason: String| Refusal::Contradiction { statement: told.label(), reason };
         let affected = story.affected(model);
         if affected.and_then(|affected| affected.after.as_ref()) != Some(expected)
@@ -21,8 +27,6 @@ pub(super) fn check(story: &Story<'_>, statements: &[VerifiedStatement], checked
         if *records != story.erasure.says.after {
             return Err(contradiction("the records that the auditor was given are not the dataset after the erasure".to_owned()));
         }
-        let auditor = statements.iter().find(|verified| verified.index() == told.index).map(|verified| verified.signer().label());
-        let auditor = auditor.unwrap_or_default();
         if obtained != expected {
             let (expected, obtained) = (shown(expected), shown(obtained));
             return Err(Refusal::ReplayDiffers { auditor, model: model.to_string(), expected, obtained });
@@ -62,4 +66,9 @@ fn tell(checked: &mut Checked) {
 
 fn shown(digests: &ModelDigests) -> String {
     format!("{} with the state {}", digests.artefact, digests.state)
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

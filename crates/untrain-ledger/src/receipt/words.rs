@@ -10,8 +10,8 @@ use crate::statement::{Affected, Fate, Purge, Request, Scope};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// Text from outside without what could move a cursor or turn the reading direction.
-pub(super) fn plain(text: &str) -> String {
+/// Text from outside without what could move a cursor or turn the reading direction: such characters become `\u{…}`.
+pub fn plain(text: &str) -> String {
     let hidden = |c: char| {
         c.is_control() || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };

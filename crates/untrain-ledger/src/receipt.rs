@@ -101,6 +101,23 @@ pub struct Opened {
 /// # Guarantee
 ///
 /// Equal receipts have equal bytes. Neither this type nor its file knows the time or the machine it was made on.
+///
+/// # Examples
+///
+/// ```
+/// use untrain_ledger::receipt::{Level, Receipt, report};
+///
+/// let file = include_bytes!("../tests/data/receipt-v1.zip");
+/// let policy = include_str!("../tests/data/receipt-v1.policy").parse()?;
+/// let checked = Receipt::from_zip(file)?.check(Some(&policy))?;
+/// checked.require(Level::Replay)?;
+/// assert!(report(&checked).contains("What is gone is exactly 3 records"));
+///
+/// let mut changed = file.to_vec();
+/// changed[20_000] ^= 1;
+/// assert!(Receipt::from_zip(&changed).is_err());
+/// # Ok::<(), untrain_ledger::Refusal>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Receipt {
     request: Name,

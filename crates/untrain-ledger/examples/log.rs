@@ -180,6 +180,7 @@ fn erasure(i: u64, issuer: &SecretKey) -> untrain_ledger::Result<Vec<u8>> {
             version: i + 2,
             before: digests(i),
             after: Some(digests(i + 1)),
+            checkpoints: None,
             guarantee: Some(Guarantee::Exact),
             fate: Fate::Updated,
         }],

@@ -35,7 +35,7 @@ pub enum Role {
 }
 
 impl Role {
-    const ALL: [Self; 4] = [Self::Log, Self::Witness, Self::Issuer, Self::Auditor];
+    pub(crate) const ALL: [Self; 4] = [Self::Log, Self::Witness, Self::Issuer, Self::Auditor];
 
     /// The bytes before the public key in the key's text and in the preimage of its id.
     fn signature_type(self) -> &'static [u8] {

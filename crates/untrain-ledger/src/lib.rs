@@ -23,12 +23,14 @@
 //! | [`commitment`] | How does one speak of records in public without naming them? |
 //! | [`log`], [`merkle`] | How do statements become a log that nobody can rewrite unnoticed? |
 //! | [`checkpoint`], [`note`] | How does a log say what it is, and how is an entry proved to be in it? |
+//! | [`bisect`] | Where do two runs of one training part? |
 //! | [`witness`] | Who notices that a log shows different things to different people? |
 //! | [`policy`] | Whom does a verifier trust? |
+//! | [`receipt`] | How does all this get to the person who asked, and how is it checked? |
 //! | [`keys`] | Who signs, and where are the keys? |
 //!
-//! Whoever checks evidence needs [`policy::Policy::verify`] and [`commitment::CommitmentSet`], without the store:
-//! `default-features = false`.
+//! Whoever checks evidence needs [`receipt::Receipt::check`], or [`policy::Policy::verify`] for single statements, without the
+//! store: `default-features = false`.
 //!
 //! This crate reads no clock and does not know what the blobs and the JSON texts mean; of `untrain-core` it uses digests, seeds
 //! and guarantees.
@@ -68,6 +70,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod bisect;
 pub mod checkpoint;
 pub mod commitment;
 pub mod envelope;
@@ -81,6 +84,7 @@ pub mod merkle;
 mod name;
 pub mod note;
 pub mod policy;
+pub mod receipt;
 mod refusal;
 pub mod statement;
 #[cfg(feature = "store")]

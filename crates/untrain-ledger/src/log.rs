@@ -177,13 +177,22 @@ impl Log {
         Ok(old.size..self.head.size)
     }
 
-    /// Adds cosignatures of witnesses to the published checkpoint. What they are worth is for a policy to say.
+    /// Adds cosignatures of witnesses over [`checkpoint`](Self::checkpoint) to it. What they are worth is for a policy to say.
     ///
     /// # Errors
     ///
-    /// [`Error::OpenedForReading`]; [`Error::Io`].
+    /// [`Refusal::OutdatedCosignature`] if an append that failed before had happened after all, so that the log's checkpoint is
+    /// another than the one that this type showed: it shows the new one from then on. [`Error::OpenedForReading`]; [`Error::Io`].
     pub fn add_cosignatures(&mut self, signatures: &[NoteSignature]) -> Result<()> {
         self.require_write()?;
+        // An append that failed in its last step left a checkpoint that is durable. The old one must not be published over it.
+        if self.edge.is_none() {
+            let cosigned = (self.checkpoint.text().to_owned(), self.head.size);
+            self.edge = Some(self.recover()?);
+            if self.checkpoint.text() != cosigned.0 {
+                return Err(Refusal::OutdatedCosignature { cosigned: cosigned.1, now: self.head.size }.into());
+            }
+        }
         let mut checkpoint = self.checkpoint.clone();
         // The log's own signature is not for others to replace.
         for signature in signatures.iter().filter(|signature| (signature.name.as_str(), signature.id) != (self.key.name(), self.key.id())) {

@@ -3,6 +3,10 @@
 //! A proof is made from the hashes of complete subtrees, so whoever has those ([`Subtrees`]) can make any proof without the
 //! entries: [`MemoryTree`] keeps them in memory, and a log on a disk reads them from its tiles.
 
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
 use crate::{Hash, Refusal};
 
 /// The hash of a leaf: SHA-256 of the byte 0 and the entry.
@@ -25,7 +29,8 @@ pub fn empty_root() -> Hash {
 }
 
 /// The head of a tree: how many entries it has, and its root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TreeHead {
     /// The number of entries.
     pub size: u64,
@@ -67,22 +72,7 @@ pub fn root<S: Subtrees + ?Sized>(subtrees: &S, size: u64) -> Result<Hash, S::Er
 ///
 /// \[@rfc6962, section 2.1.1].
 pub fn inclusion_proof<S: Subtrees + ?Sized>(subtrees: &S, index: u64, size: u64) -> Result<Vec<Hash>, S::Error> {
-    let mut proof = Vec::new();
-    if index < size {
-        let (mut low, mut high) = (0, size);
-        while high - low > 1 {
-            let middle = low + split(high - low);
-            if index < middle {
-                proof.push(range(subtrees, middle, high)?);
-                high = middle;
-            } else {
-                proof.push(range(subtrees, low, middle)?);
-                low = middle;
-            }
-        }
-        proof.reverse();
-    }
-    Ok(proof)
+    siblings(index, size).into_iter().map(|Range { start, end }| range(subtrees, start, end)).collect()
 }
 
 /// The proof that the tree over the first `new` entries continues the tree over the first `old` ones.
@@ -289,6 +279,24 @@ impl Subtrees for MemoryTree {
     fn subtree(&self, level: u8, index: u64) -> Result<Hash, Self::Error> {
         Ok(self.levels[usize::from(level)][index as usize])
     }
+}
+
+/// The ranges of entries that the hashes of an inclusion proof are over, in the order of the proof.
+pub(crate) fn siblings(index: u64, size: u64) -> Vec<Range<u64>> {
+    let mut ranges = Vec::new();
+    let (mut low, mut high) = (0, size);
+    while index < size && high - low > 1 {
+        let middle = low + split(high - low);
+        if index < middle {
+            ranges.push(middle..high);
+            high = middle;
+        } else {
+            ranges.push(low..middle);
+            low = middle;
+        }
+    }
+    ranges.reverse();
+    ranges
 }
 
 /// The hash over the entries from `low` to `high`, where `low` is a multiple of the largest power of two in the range.

@@ -165,8 +165,20 @@ impl Policy {
     /// One signature of the log, one of each witness and one of the issuer, and a hash for each level of the tree.
     pub fn verify(&self, entry: &[u8], proof: &LogProof) -> Result<VerifiedStatement, Refusal> {
         let checkpoint = self.verify_checkpoint(&proof.checkpoint)?;
+        // A statement of another log is told to be that, whatever it says.
         proof.verify(entry, &checkpoint.head)?;
-        let envelope = Envelope::from_json(entry)?;
+        self.verify_under(checkpoint, entry, &Envelope::from_json(entry)?, proof)
+    }
+
+    /// As [`verify`](Self::verify), for an entry that has been read, under its proof's checkpoint that has been verified.
+    pub(crate) fn verify_under(
+        &self,
+        checkpoint: VerifiedCheckpoint,
+        entry: &[u8],
+        envelope: &Envelope,
+        proof: &LogProof,
+    ) -> Result<VerifiedStatement, Refusal> {
+        proof.verify(entry, &checkpoint.head)?;
         let role = role(envelope.statement().kind());
         let signers: Vec<&str> = envelope.signers().collect();
         let trusted = self.trusted(role).find(|trusted| signers.contains(&trusted.key.label().as_str()));

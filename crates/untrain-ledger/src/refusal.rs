@@ -144,6 +144,14 @@ pub enum Refusal {
         /// The witnesses that cosigned.
         found: Vec<String>,
     },
+    /// Cosignatures of a checkpoint that is not the log's any more.
+    #[error("the cosignatures are of the checkpoint of {cosigned} entries, and the log's checkpoint has {now} by now")]
+    OutdatedCosignature {
+        /// The size of the checkpoint that was cosigned.
+        cosigned: u64,
+        /// The size of the log's checkpoint.
+        now: u64,
+    },
     /// Stored tiles that do not fit the checkpoint beside them.
     #[error("the log is damaged: {what} does not fit the checkpoint of {size} entries")]
     DamagedLog {
@@ -180,6 +188,93 @@ pub enum Refusal {
         /// What was found.
         found: String,
     },
+    /// Something that a receipt should hold.
+    #[error("the receipt lacks {what}")]
+    Missing {
+        /// What is missing.
+        what: String,
+    },
+    /// A statement that has nothing to do with the request.
+    #[error("{statement} does not belong in the receipt of the request {request}: {reason}")]
+    Foreign {
+        /// The request.
+        request: String,
+        /// The statement.
+        statement: String,
+        /// Why it does not belong there.
+        reason: String,
+    },
+    /// The receipt of another request.
+    #[error("this is the receipt of the request {found}, not of {expected}")]
+    WrongRequest {
+        /// The request that is asked about.
+        expected: String,
+        /// The request of the receipt.
+        found: String,
+    },
+    /// Two statements of which the later one does not take up where the earlier one left off.
+    #[error("the chain is broken: {later} says that {what} was {stated} before, and {earlier} left {found}")]
+    BrokenChain {
+        /// What should go on.
+        what: String,
+        /// The later statement.
+        later: String,
+        /// What it says.
+        stated: String,
+        /// The earlier statement.
+        earlier: String,
+        /// What that says.
+        found: String,
+    },
+    /// A statement that contradicts itself or what it refers to.
+    #[error("{statement} contradicts itself: {reason}")]
+    Contradiction {
+        /// The statement.
+        statement: String,
+        /// How.
+        reason: String,
+    },
+    /// Statements in the wrong order.
+    #[error("the clock runs backwards: {later} comes before {earlier}, by {by}")]
+    OutOfOrder {
+        /// What should come first.
+        earlier: String,
+        /// What should come after it.
+        later: String,
+        /// By what the order was seen: the times that are stated, or the places in the log.
+        by: String,
+    },
+    /// A replay that gave something else than what was stated.
+    #[error("the auditor {auditor} replayed the model {model} and got {obtained}, and {expected} is stated")]
+    ReplayDiffers {
+        /// The auditor's key, as name and id.
+        auditor: String,
+        /// The model.
+        model: String,
+        /// What is stated.
+        expected: String,
+        /// What the replay gave.
+        obtained: String,
+    },
+    /// A model that no auditor has replayed as far as is asked for.
+    #[error("no auditor whom the policy trusts has replayed {part} of the model {model}")]
+    NotReplayed {
+        /// The model.
+        model: String,
+        /// What would be enough.
+        part: &'static str,
+    },
+    /// A file of a model that is not what the receipt's statements are about.
+    #[error("the file has the digest {found}, and {}", list_stated(.stated))]
+    WrongArtefact {
+        /// The digest of the file.
+        found: String,
+        /// What is stated instead, in words.
+        stated: Vec<String>,
+    },
+    /// A page for people that is not made from the data beside it.
+    #[error("the page receipt.html does not say what the receipt's data say: one of them was changed")]
+    OtherPage,
     /// A passphrase that does not open a key, or a key file that was changed.
     #[error("the passphrase does not open the key, or the key's file was changed")]
     WrongPassphrase,
@@ -193,6 +288,10 @@ impl Refusal {
     pub(crate) fn malformed(what: &'static str, reason: impl Into<String>) -> Self {
         Self::Malformed { what, reason: reason.into() }
     }
+}
+
+fn list_stated(stated: &[String]) -> String {
+    if stated.is_empty() { "no artefact is stated".to_owned() } else { stated.join("; ") }
 }
 
 fn list(names: &[String]) -> String {

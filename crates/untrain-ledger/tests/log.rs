@@ -94,6 +94,36 @@ fn partial_tiles_of_every_published_checkpoint_stay_until_the_tile_is_full() {
 }
 
 #[test]
+fn cosignatures_after_a_failed_append_do_not_take_back_what_it_made_durable() {
+    let (place, key) = (tempfile::tempdir().unwrap(), key());
+    let witness = SecretKey::from_seed("example.org/witness", Role::Witness, &[2; 32]).unwrap();
+    let mut log = Log::create(place.path(), &key).unwrap();
+    log.append(&[entry(0)], &key).unwrap();
+    let old = log.checkpoint().clone();
+    let late = old.cosign(&witness, 1_700_000_000).unwrap();
+    // The last step of the append fails: the next checkpoint is durable, and cannot take the place of a directory.
+    let checkpoint = place.path().join("checkpoint");
+    let kept = fs::read(&checkpoint).unwrap();
+    fs::remove_file(&checkpoint).unwrap();
+    fs::create_dir(&checkpoint).unwrap();
+    fs::write(checkpoint.join("in the way"), "").unwrap();
+    assert!(matches!(log.append(&[entry(1), entry(2)], &key), Err(Error::Io { .. })));
+    fs::remove_dir_all(&checkpoint).unwrap();
+    fs::write(&checkpoint, kept).unwrap();
+    // The cosignature is for the checkpoint before, which is no longer the log's.
+    let error = log.add_cosignatures(std::slice::from_ref(&late)).unwrap_err();
+    assert!(matches!(error, Error::Refused(Refusal::OutdatedCosignature { cosigned: 1, now: 3 })), "{error}");
+    assert_eq!(log.head().size, 3);
+    let cosignature = log.checkpoint().cosign(&witness, 1_700_000_001).unwrap();
+    log.add_cosignatures(&[cosignature]).unwrap();
+    drop(log);
+    let log = open(place.path(), Access::Write).unwrap();
+    assert_eq!((log.head().size, log.checkpoint().signatures().len()), (3, 2));
+    assert_eq!(log.entry(2).unwrap(), entry(2));
+    log.audit().unwrap();
+}
+
+#[test]
 fn a_crash_at_any_point_of_an_append_leaves_the_old_log_or_the_new_one() {
     let (place, key) = (tempfile::tempdir().unwrap(), key());
     let (before, after) = (place.path().join("before"), place.path().join("after"));

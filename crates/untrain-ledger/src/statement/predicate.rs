@@ -5,6 +5,7 @@ use untrain_core::{Digest, Guarantee, Seed};
 
 use crate::checkpoint::Checkpoint;
 use crate::commitment::SetHead;
+use crate::merkle::TreeHead;
 use crate::{Hash, Name};
 
 /// The digests of a model.
@@ -76,6 +77,8 @@ pub struct Train {
     pub recipe: Digest,
     /// The result.
     pub digests: ModelDigests,
+    /// The head of the tree over the checkpoints of the training (see [`bisect`](crate::bisect)), where the learner has some.
+    pub checkpoints: Option<TreeHead>,
     /// Where the seed comes from.
     pub seed: SeedOrigin,
     /// Which program computed.
@@ -150,6 +153,8 @@ pub struct Affected {
     pub before: ModelDigests,
     /// Its digests after; none if it is gone.
     pub after: Option<ModelDigests>,
+    /// The head of the tree over the checkpoints of the training that gives the model after, where the learner has some.
+    pub checkpoints: Option<TreeHead>,
     /// How the new model stands to a retrain without the records; none if it is gone or was left as it is.
     pub guarantee: Option<Guarantee>,
     /// What was done.

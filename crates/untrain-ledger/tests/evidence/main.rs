@@ -4,6 +4,10 @@
 
 mod faults;
 mod policy;
+mod receipt;
+mod receipt_faults;
+mod receipt_properties;
 mod statements;
 mod support;
+mod tale;
 mod witness;

@@ -5,6 +5,7 @@ use untrain_core::Digest;
 use untrain_ledger::checkpoint::Checkpoint;
 use untrain_ledger::envelope::Envelope;
 use untrain_ledger::keys::Signer as _;
+use untrain_ledger::merkle::TreeHead;
 use untrain_ledger::statement::{
     File, Kind, LARGEST, ModelDigests, Publish, Replay, Request, Scope, SeedOrigin, Statement, Train, reference,
 };
@@ -34,7 +35,7 @@ fn a_statement_is_the_canonical_json_that_another_program_writes() {
     let text = String::from_utf8(erasure().to_json().unwrap()).unwrap();
     let digest = |text: &str| Digest::of(text.as_bytes());
     let models = format!(
-        r#"[{{"after":{{"artefact":"{}","state":"{}"}},"before":{{"artefact":"{}","state":"{}"}},"fate":{{"kind":"updated"}},"guarantee":{{"kind":"exact"}},"model":"forest","recipe":"{}","version":2}},"#,
+        r#"[{{"after":{{"artefact":"{}","state":"{}"}},"before":{{"artefact":"{}","state":"{}"}},"checkpoints":null,"fate":{{"kind":"updated"}},"guarantee":{{"kind":"exact"}},"model":"forest","recipe":"{}","version":2}},"#,
         digest("after"),
         digest("fter"),
         digest("before"),
@@ -134,6 +135,7 @@ fn all() -> [Statement; 6] {
             records: head(0..10),
             recipe: Digest::of(b"recipe"),
             digests: digests.clone(),
+            checkpoints: Some(TreeHead { size: 3, root: Hash::of(&[b"checkpoints"]) }),
             seed: SeedOrigin::Log { origin: "example.com/log".to_owned(), size: 3, root: Hash::of(&[]) },
             program: program(),
             at_ms: 1_700_000_000_000,

@@ -1,0 +1,153 @@
+//! Sentences for people, the same in the page and in the report of a check. They hold no markup.
+//!
+//! The page is a part of the format, so a change to a sentence that stands in it is a new version of the format.
+
+use std::fmt::Write as _;
+
+use untrain_core::Guarantee;
+
+use crate::statement::{Affected, Fate, Purge, Request, Scope};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Text from outside without what could move a cursor or turn the reading direction: such characters become `\u{…}`.
+pub fn plain(text: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hidden(c) {
+            let _ = write!(plain, "{}", c.escape_unicode());
+        } else {
+            plain.push(c);
+        }
+    }
+    plain
+}
+
+/// A number with commas between thousands.
+pub(super) fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number and a noun, in the plural unless it is one.
+pub(super) fn counted(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", number(n), if n == 1 { "" } else { "s" })
+}
+
+/// A number of entries of a log.
+pub(super) fn entries(n: u64) -> String {
+    if n == 1 { "1 entry".to_owned() } else { format!("{} entries", number(n)) }
+}
+
+/// A moment of the calendar, in UTC.
+pub(super) fn moment(ms: u64) -> String {
+    let minutes = ms / 60_000;
+    let (days, minute) = (minutes / 1440, minutes % 1440);
+    // From days since 1970 to a date, in eras of 400 years that begin in March (Hinnant, chrono-compatible date algorithms).
+    let shifted = days + 719_468;
+    let (era, day) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let (month, day) = (if from_march < 10 { from_march + 3 } else { from_march - 9 }, day_of_year - (153 * from_march + 2) / 5 + 1);
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", minute / 60, minute % 60)
+}
+
+/// Whether the request was carried out in time.
+pub(super) fn timeliness(request: &Request, done_ms: u64) -> String {
+    let (received, done) = (moment(request.received_ms), moment(done_ms));
+    let law = if request.regime.is_empty() { String::new() } else { format!(" under {}", plain(&request.regime)) };
+    let asked = format!("The request arrived on {received} and was carried out on {done}");
+    match request.due_ms {
+        None => format!("{asked}; no date is stated by which it had to be."),
+        Some(due) if done_ms <= due => format!("{asked}, in time{law}: it was due on {}.", moment(due)),
+        Some(due) => {
+            let late = counted((done_ms - due).div_ceil(DAY_MS), "day");
+            format!("{asked}, late{law}: it was due on {}, {late} before.", moment(due))
+        }
+    }
+}
+
+/// What became of a model.
+pub(super) fn fate(affected: &Affected) -> String {
+    let Affected { model, version, guarantee, fate, .. } = affected;
+    let promise = guarantee.as_ref().map(|guarantee| format!(" {}", self::guarantee(guarantee))).unwrap_or_default();
+    match fate {
+        Fate::Updated => format!("The model {model} was revised without the records, to version {version}.{promise}"),
+        Fate::Retrained => format!("The model {model} was trained anew without the records, to version {version}.{promise}"),
+        Fate::Dropped => format!("The model {model} was dropped."),
+        Fate::Unaffected => format!("The model {model} had not learned the records and stays as it is."),
+        Fate::Waived { reason } => {
+            format!("The model {model} had learned the records and was left as it is. The reason that is stated: \"{}\".", plain(reason))
+        }
+    }
+}
+
+/// What a guarantee means.
+pub(super) fn guarantee(guarantee: &Guarantee) -> String {
+    match guarantee {
+        Guarantee::Exact => "Exact: it is, byte for byte, the model that training without the records gives.".to_owned(),
+        Guarantee::Certified { epsilon, delta } => format!(
+            "Certified: nobody can tell it from a model trained without the records, but for a bound of epsilon = {epsilon}, delta = {delta}."
+        ),
+        Guarantee::Empirical => "Empirical: nothing is guaranteed but what was measured.".to_owned(),
+    }
+}
+
+/// What was destroyed.
+pub(super) fn purge(purge: &Purge) -> String {
+    let Purge { requests: _, destroyed, method, backups_until_ms, at_ms } = purge;
+    let files = match destroyed.len() as u64 {
+        1 => "1 file was".to_owned(),
+        n => format!("{} files were", number(n)),
+    };
+    let backups = match backups_until_ms {
+        None => "No backup is stated to hold them.".to_owned(),
+        Some(until) => format!("Backups may hold them until {}.", moment(*until)),
+    };
+    format!("On {} {files} destroyed, by this method: \"{}\". {backups}", moment(*at_ms), plain(method))
+}
+
+/// A part of a training.
+pub(super) fn scope(scope: &Scope) -> String {
+    match scope {
+        Scope::Full => "the whole training".to_owned(),
+        Scope::Shard { index } => format!("shard {index}"),
+        Scope::Span { from, to } => format!("the steps from {from} to {to}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_dates_in_utc() {
+        assert_eq!(moment(0), "1970-01-01 00:00 UTC");
+        assert_eq!(moment(951_782_399_000), "2000-02-28 23:59 UTC");
+        assert_eq!(moment(951_782_400_000), "2000-02-29 00:00 UTC");
+        assert_eq!(moment((1 << 53) - 1), "287396-10-12 08:59 UTC");
+    }
+
+    #[test]
+    fn text_from_outside_cannot_move_the_cursor_or_turn_the_line() {
+        assert_eq!(plain("a\u{1b}[2J\u{202e}b\n\u{20ac}"), "a\\u{1b}[2J\\u{202e}b\\u{a}\u{20ac}");
+    }
+
+    #[test]
+    fn numbers_are_written_for_people() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(number), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([counted(1, "record"), counted(2, "record")], ["1 record", "2 records"]);
+    }
+}

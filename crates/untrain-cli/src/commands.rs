@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 mod bench;
+mod check;
 mod completions;
 mod demo;
 mod evaluate;
@@ -14,6 +15,7 @@ mod list;
 mod log;
 mod plan;
 mod predict;
+mod receipt;
 mod release;
 mod requests;
 mod show;
@@ -49,6 +51,8 @@ verbs! {
     Predict in predict,
     Evaluate in evaluate,
     Forget in forget,
+    Receipt in receipt,
+    Check in check,
     Requests in requests,
     Hold in hold,
     Release in release,

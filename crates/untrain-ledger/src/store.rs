@@ -334,6 +334,15 @@ impl Store {
         statements::of_request(&self.connection, request).map_err(Error::database(&self.database))
     }
 
+    /// The last statement with a lower number that says how a model or a dataset stands: of a training or an erasure.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn statement_before(&self, number: u64) -> Result<Option<StatementRow>> {
+        statements::before(&self.connection, number).map_err(Error::database(&self.database))
+    }
+
     /// The statements about a version of a model, the oldest first.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! request or the state after it.
 
 mod auditing;
+mod receipts;
 mod requests;
 mod stating;
 mod trust;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 use untrain_core::{
     AnyModel, Artefact, Choices, Column, Dataset, Forget as _, Guarantee, Kind, Learner as _, Model as _, Predictions, Role,
 };
+use untrain_ledger::receipt::Opened;
 use untrain_ledger::statement::SeedOrigin;
 use untrain_ledger::{Access, Change, DatasetRow, Event, ModelRow, Name, Part, Store, Version};
 
@@ -37,6 +39,8 @@ pub struct Engine {
     trail: Option<Trail>,
     /// Statements that went to the log since the last commit, and where they are in it.
     logged: Vec<(u64, u64)>,
+    /// What opens the commitments of requests that were carried out just now.
+    opened: BTreeMap<u64, Vec<Opened>>,
     /// Datasets and models as the store has them; a writer is alone, so they stay true.
     datasets: BTreeMap<String, Loaded>,
     models: BTreeMap<String, AnyModel>,
@@ -81,7 +85,8 @@ impl Engine {
     pub fn open(dir: &Path, access: Access, options: OpenOptions<'_>, on_wait: &mut dyn FnMut()) -> Result<Self> {
         let store = Store::open(dir, access, options.wait, on_wait)?;
         let trail = (access == Access::Write).then(|| Trail::open(dir, options.passphrase, options.wait)).transpose()?;
-        let mut engine = Self { store, trail, logged: Vec::new(), datasets: BTreeMap::new(), models: BTreeMap::new() };
+        let mut engine =
+            Self { store, trail, logged: Vec::new(), opened: BTreeMap::new(), datasets: BTreeMap::new(), models: BTreeMap::new() };
         if engine.trail.is_some() {
             engine.recover()?;
         }

@@ -93,6 +93,9 @@ pub enum Error {
         /// The dataset.
         dataset: String,
     },
+    /// Statements that are not in the log yet.
+    #[error("the statements about the request are not in the log yet")]
+    StillWaiting,
     /// A key that a store makes for itself.
     #[error("the {role} keys of a store are its own")]
     OwnKey {
@@ -207,6 +210,7 @@ impl Error {
             | Self::Metadata { .. }
             | Self::NoCommitment { .. }
             | Self::NotStated { .. }
+            | Self::StillWaiting
             | Self::TrailBehind { .. }
             | Self::TrailAhead { .. }
             | Self::Unequal { .. } => false,
@@ -243,6 +247,7 @@ impl Error {
             Self::TrailBehind { .. } | Self::TrailAhead { .. } => {
                 Some("put the store and its log back as they belong together, or restore a backup with `untrain restore`".to_owned())
             }
+            Self::StillWaiting => Some("the next command that writes the store sends them".to_owned()),
             Self::OwnKey { .. } => {
                 Some("`untrain keys rotate` replaces the log's and the issuer's; witnesses and auditors are others".to_owned())
             }

@@ -7,7 +7,7 @@ use untrain::clock::{self, Regime};
 use untrain::{Engine, ForgetOptions, select};
 
 use crate::app::{App, Outcome};
-use crate::commands::show;
+use crate::commands::{receipt, show};
 use crate::failure::Usage;
 
 /// Forget records: in the dataset and in every model trained on it
@@ -58,6 +58,9 @@ pub(crate) struct Args {
     /// A legal hold: the models forget, and the records are kept until `untrain release`
     #[arg(long, value_name = "REASON")]
     hold: Option<String>,
+    /// Write the receipt, with what shows the requester whose records it is about: later that is erased
+    #[arg(long, value_name = "FILE.zip", conflicts_with_all = ["defer", "dry_run"])]
+    receipt: Option<PathBuf>,
     /// Retrain every model and compare before anything is published
     #[arg(long)]
     verify: bool,
@@ -99,6 +102,10 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
         app.words.working(&what, || engine.forget(&args.dataset, &ids, &options))?
     };
     show::tell_unfinished(app, &report);
+    if let (Some(out), Some(number)) = (&args.receipt, report.request) {
+        let files = receipt::write(&engine, number, out)?;
+        app.words.say(&format!("wrote {}", files.join(", ")));
+    }
     app.result(&report, show::request)?;
     Ok(Outcome::Done)
 }

@@ -1,6 +1,6 @@
 //! The SQL of statements on their way to the log.
 
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use untrain_core::Digest;
 
 use super::rows::{NewStatement, OfRequest, Place, StatementRow};
@@ -44,6 +44,12 @@ pub(super) fn of_request(connection: &Connection, request: u64) -> Result<Vec<St
 pub(super) fn of_model(connection: &Connection, model: &str, version: u64) -> Result<Vec<StatementRow>> {
     let sql = format!("SELECT {COLUMNS} FROM statement WHERE model = ?1 AND version = ?2 ORDER BY number");
     rows(connection, &sql, params![model, version as i64], statement)
+}
+
+/// The last statement before another that says how a model or a dataset stands.
+pub(super) fn before(connection: &Connection, number: u64) -> Result<Option<StatementRow>> {
+    let sql = format!("SELECT {COLUMNS} FROM statement WHERE number < ?1 AND kind IN ('train', 'erasure') ORDER BY number DESC LIMIT 1");
+    connection.query_row(&sql, [number as i64], statement).optional()
 }
 
 /// How many entries of the log are statements of this store, as far as the database knows.

@@ -10,6 +10,7 @@ use untrain_ledger::commitment::Salt;
 use untrain_ledger::statement::RequestRef;
 use untrain_ledger::{Change, Event, Hash, ModelRow, Name, NewStatement, OfRequest, Operation, Request, RequestRow, State, Version};
 
+use super::receipts::openings;
 use super::stating::{Outcome, Shrunk};
 use super::{Engine, Loaded, from_json, model_report, now_ms, to_json};
 use crate::clock::{Clocks, Regime};
@@ -335,12 +336,18 @@ impl Engine {
         let held = batch.iter().any(|carried| carried.facts.hold.is_some());
         report.state = if held { State::Held } else { State::Closed }.as_str().to_owned();
         report.due_ms = batch.first().and_then(|carried| carried.facts.clocks.due_ms);
+        let opened: Vec<_> = batch.iter().map(|carried| (carried.number, openings(loaded, &carried.ids))).collect();
         let mut change = self.erasure(loaded, &replaced, step, batch, &outcomes, &revised)?;
         if let Some(asked) = new.asked {
             change.statements.insert(0, asked);
         }
         self.record(&mut change, batch, new.key, &report, loaded)?;
-        self.finish(change, replaced, models, report, started)
+        let report = self.finish(change, replaced, models, report, started)?;
+        for (number, opened) in opened {
+            let number = if let OfRequest::Number(number) = number { Some(number) } else { report.request };
+            self.opened.extend(number.map(|number| (number, opened)));
+        }
+        Ok(report)
     }
 
     /// What carrying requests out does to rows, blobs and the trail, but for the requests' own rows.
@@ -500,6 +507,11 @@ impl Engine {
         let mut outcomes = Vec::with_capacity(rows.len());
         for row in rows {
             let name = row.name.to_string();
+            if step.operation == Operation::Forget && ids.is_empty() {
+                // It had not learnt any of the records.
+                outcomes.push(Outcome { before: row.clone(), after: row, affected: false });
+                continue;
+            }
             let recipe: Recipe = from_json(&name, &row.recipe)?;
             let learner = recipe.learner()?;
             let mut model = match models.remove(&name) {
@@ -523,7 +535,7 @@ impl Engine {
                 ..row.clone()
             };
             models.insert(name, model);
-            outcomes.push(Outcome { before: row, after, affected: !ids.is_empty() });
+            outcomes.push(Outcome { before: row, after, affected: true });
         }
         Ok(outcomes)
     }
@@ -856,7 +868,8 @@ fn widened(loaded: &Loaded, step: Step, batch: &[Carried]) -> Result<Step> {
 }
 
 fn versions(outcomes: &[Outcome], event: Event) -> Vec<Version> {
-    outcomes.iter().map(|outcome| Version { model: outcome.after.clone(), event }).collect()
+    let affected = outcomes.iter().filter(|outcome| outcome.affected);
+    affected.map(|outcome| Version { model: outcome.after.clone(), event }).collect()
 }
 
 /// Puts what became of the models into a report.

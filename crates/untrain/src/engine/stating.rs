@@ -13,8 +13,8 @@ use crate::trail::{Trail, program, recipe_digest};
 use crate::{Error, Recipe, Result};
 
 /// How many requests, models and digests one statement holds at the most, so that none has more than 16 KiB.
-const REQUESTS_A_STATEMENT: usize = 32;
-const MODELS_A_STATEMENT: usize = 6;
+const REQUESTS_A_STATEMENT: usize = 24;
+const MODELS_A_STATEMENT: usize = 10;
 const DIGESTS_A_STATEMENT: usize = 48;
 
 /// What happened to a model in a request.
@@ -115,6 +115,7 @@ impl Engine {
             records,
             recipe: recipe_digest(&recipe, schema)?,
             digests: digests(row),
+            checkpoints: None,
             seed,
             program: program(),
             at_ms: time(row.created_ms),
@@ -192,7 +193,7 @@ impl Engine {
                 statements.push(self.statement(&Statement::Erasure(erasure), number, None, false)?);
             }
         }
-        for outcome in outcomes {
+        for outcome in outcomes.iter().filter(|outcome| outcome.affected) {
             statements.push(self.publish_statement(&outcome.after, number)?);
         }
         Ok(statements)
@@ -294,6 +295,7 @@ fn affected(outcome: &Outcome, schema: &Schema) -> Result<Affected> {
         version: after.version,
         before: digests(before),
         after: Some(digests(after)),
+        checkpoints: None,
         guarantee: Some(from_json(after.name.as_str(), &after.guarantee)?),
         fate,
     })

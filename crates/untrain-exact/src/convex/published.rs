@@ -26,12 +26,20 @@ impl Published {
         };
         Self { grid, offsets: names.iter().map(offset).collect() }
     }
+
+    /// How many steps of the grid there are in 1.
+    pub(super) fn steps(&self) -> f64 {
+        f64::from_bits(u64::from(1023 + self.grid) << 52)
+    }
+
+    /// The integers that may be published.
+    pub(super) const RANGE: std::ops::RangeInclusive<i64> = 1 - (1 << 62)..=(1 << 62) - 1;
 }
 
 /// The roundings of weights that are known within `errors`; `None` if one is ambiguous. The largest weight that can be published is
 /// 2^62 steps of the grid.
 pub(crate) fn decide(grid: &Published, weights: &[Double], errors: &[f64]) -> Option<Vec<i64>> {
-    let unit = f64::from_bits(u64::from(1023 + grid.grid) << 52);
+    let unit = grid.steps();
     let one = |((w, error), offset): ((&Double, &f64), &f64)| {
         let at = *w * unit + Double::from(*offset);
         let nearest = at.hi.round_ties_even();

@@ -1,5 +1,7 @@
 //! Logistic regression passes the conformance suite.
 
+mod small;
+
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
@@ -10,11 +12,8 @@ use untrain_core::{
 use untrain_exact::{Logistic, LogisticArtefact, LogisticModel, LogisticParams, Preprocessing};
 
 fn params() -> impl Strategy<Value = LogisticParams> {
-    (-3.0..2.0_f64, 4..24_u32, prop::bool::weighted(0.8)).prop_map(|(alpha, grid, standardize)| LogisticParams {
-        alpha: 10.0_f64.powf(alpha),
-        grid,
-        preprocessing: Preprocessing { standardize, ..Preprocessing::default() },
-    })
+    let params = |(alpha, grid, preprocessing)| LogisticParams { alpha: 10.0_f64.powf(alpha), grid, preprocessing };
+    (-3.0..2.0_f64, 4..24_u32, small::preprocessing()).prop_map(params)
 }
 
 /// Whether unstandardised numbers may be weighed as they are.

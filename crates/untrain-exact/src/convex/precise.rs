@@ -53,6 +53,12 @@ struct Metric {
 }
 
 impl Problem<'_> {
+    /// The gradient of the whole objective at a point, with `bits` digits.
+    #[cfg(test)]
+    pub(super) fn gradient(&self, v: &[Ball], bits: u32) -> Vec<Ball> {
+        Precise::new(*self, bits).look(v).gradient
+    }
+
     /// The weights on the grid, and the point where they were proved; `None` if not even the most digits can tell.
     pub(super) fn settle(&self, start: &[f64]) -> Option<(Vec<Vec<i64>>, Vec<f64>)> {
         let p = start.len() as f64;

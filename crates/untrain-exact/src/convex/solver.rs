@@ -94,7 +94,8 @@ impl Solver {
     /// Takes rows in that the design and `rows` have already, as the last.
     pub(crate) fn join(&mut self, rows: &Rows, design: &Design, new: std::ops::Range<usize>) {
         let v: Vec<f64> = self.v.iter().map(|v| v.hi).collect();
-        let error = rows.margin_error(UNIT, largest_norm(&v, self.d), 1) + rows.margin_error(UNIT, 1.0, 1) * f64::EPSILON;
+        // The low parts are left off: that is one more rounding of each coefficient, for which there is room in the dozen that is allowed for.
+        let error = rows.margin_error(UNIT, largest_norm(&v, self.d), 1);
         for row in new {
             let margins = |v: &[f64]| v.chunks_exact(self.d).map(|v| rows.margin(design, row, v)).collect::<Vec<_>>();
             if let Some(at) = &mut self.at {
@@ -334,6 +335,7 @@ impl Solver {
         if self.loss.is_smooth() {
             let margins = self.at.as_ref()?.margin_error + reference.margin_error;
             let fixed = reference.drift + 2.0 * margins;
+            // Of softmax, the range of the errors is twice an error. Written so, the exponential's bound also pays for the roundings here.
             evidence.enclose(|r| {
                 let t = fixed + reach * r;
                 if t < 1.0 { exp(t) * (1.0 + EXP_ERROR) * (1.0 + rho) - 1.0 } else { f64::INFINITY }
@@ -476,3 +478,6 @@ impl Penalty {
         roots.chunks_exact(d).map(|roots| self.distance(other, roots)).sum()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,14 +8,19 @@
 //! **The proof.** [`certificate`] encloses w* rigorously: every rounding error of the arithmetic that the enclosure rests on
 //! has an a-priori bound. So how a point near w* was found (warm starts, stale factors, the history of requests, threads) can
 //! never reach the bytes. If the enclosure is too wide, the point is improved; where `f64` ends, the pass over the rows is done in
-//! double-double arithmetic; where that ends the learner refuses: it never guesses.
+//! double-double arithmetic; where that ends, all is done anew with 212, 424 and 848 binary digits; where that ends the learner
+//! refuses: it never guesses.
 //!
 //! **Which file.** [`rows`]: rows as exact `f32`, and how raw coefficients become weights. [`pass`]: margins and gradient with
-//! error bounds. [`gram`]: the Hessian. [`inverse`]: its verified inverse and rank-1 changes. [`solver`]: how all of them meet. [`wide`]:
-//! the same for so many weights that no Hessian is made. [`path`]: which of the two it is.
+//! error bounds. [`gram`]: the Hessian. [`inverse`]: its verified inverse and rank-1 changes. [`solver`]: how all of them meet.
+//! [`wide`]: the same for so many weights that no Hessian is made. [`path`]: which of the two it is. [`precise`]: the same with
+//! numbers that carry their errors with them, [`ball`]. [`refusal`]: why there is no answer.
 
 #![expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
 
+#[cfg(test)]
+mod agreement;
+mod ball;
 mod certificate;
 mod double;
 mod exp;
@@ -25,8 +30,11 @@ mod kernel;
 mod loss;
 mod pass;
 mod path;
+mod precise;
 mod published;
+mod refusal;
 mod rows;
+mod slopes;
 mod solver;
 mod wide;
 mod work;

@@ -1,5 +1,7 @@
 //! Logistic regression passes the conformance suite.
 
+mod small;
+
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
@@ -10,11 +12,8 @@ use untrain_core::{
 use untrain_exact::{Logistic, LogisticArtefact, LogisticModel, LogisticParams, Preprocessing};
 
 fn params() -> impl Strategy<Value = LogisticParams> {
-    (-3.0..2.0_f64, 4..24_u32, prop::bool::weighted(0.8)).prop_map(|(alpha, grid, standardize)| LogisticParams {
-        alpha: 10.0_f64.powf(alpha),
-        grid,
-        preprocessing: Preprocessing { standardize, ..Preprocessing::default() },
-    })
+    let params = |(alpha, grid, preprocessing)| LogisticParams { alpha: 10.0_f64.powf(alpha), grid, preprocessing };
+    (-3.0..2.0_f64, 4..24_u32, small::preprocessing()).prop_map(params)
 }
 
 /// Whether unstandardised numbers may be weighed as they are.
@@ -81,12 +80,61 @@ fn weights_are_those_of_scikit_learn() {
     assert!(close(&found[2], [0.561_883_25, 0.454_843_66, -2.401_010_94]), "{found:?}");
 }
 
+/// The reason and the hint of a refusal.
+fn refusal(found: Result<LogisticModel, Error>) -> (String, String) {
+    match found {
+        Err(Error::Unfit { reason, hint }) => (reason, hint),
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it is not refused"),
+    }
+}
+
 #[test]
 fn separable_classes_without_a_penalty_are_refused() {
     let (n, p) = ("no", "yes");
-    let separable = eight([n, n, n, n, p, p, p, p]);
-    assert!(matches!(raw(12, 0.0).fit(&separable), Err(Error::Unfit { .. })));
+    let (reason, hint) = refusal(raw(12, 0.0).fit(&eight([n, n, n, n, p, p, p, p])));
+    assert!(reason.contains("separable") && hint.contains("alpha"), "{reason}: {hint}");
+    assert!(raw(12, 1e-6).fit(&eight([n, n, n, n, p, p, p, p])).is_ok());
     assert!(raw(12, 0.0).fit(&eight([n, p, n, p, n, p, p, n])).is_ok());
+}
+
+/// The same table with other numbers in `b`.
+fn with_b(data: &Dataset, b: [f64; 8]) -> Dataset {
+    let mut columns = data.columns().to_vec();
+    columns[1] = Arc::new(Float64Array::from(b.to_vec())) as ArrayRef;
+    Dataset::new(Schema::clone(data.schema()), data.ids(), columns).expect("the columns fit")
+}
+
+#[test]
+fn collinear_columns_without_a_penalty_are_refused_by_name() {
+    let (n, p) = ("no", "yes");
+    let data = with_b(&eight([n, p, n, p, n, p, p, n]), [5.0, 8.0, 11.0, 14.0, 17.0, 20.0, 23.0, 26.0]);
+    let (reason, hint) = refusal(raw(12, 0.0).fit(&data));
+    assert!(reason.contains("\"b\"") && hint.contains("alpha"), "{reason}: {hint}");
+    assert!(raw(12, 1.0).fit(&data).is_ok());
+    // Of three classes no weights are unique: a number may be added to those of all classes.
+    let (reason, hint) = refusal(raw(12, 0.0).fit(&eight(["a", "a", "b", "c", "b", "c", "c", "b"])));
+    assert!(reason.contains("three classes") && hint.contains("alpha"), "{reason}: {hint}");
+}
+
+/// The penalty is far under what `f64` can see beside numbers in the thousands. Of collinear columns it still makes the weights unique,
+/// in the ratio of the columns.
+#[test]
+fn a_penalty_that_only_many_digits_can_see_decides() {
+    let (n, p) = ("no", "yes");
+    let table = eight([n, p, n, p, n, p, p, n]);
+    let mut columns = table.columns().to_vec();
+    columns[0] = Arc::new((0..8).map(|i| Some(f64::from(i) * 1e4)).collect::<Float64Array>()) as ArrayRef;
+    let data = Dataset::new(Schema::clone(table.schema()), table.ids(), columns).expect("the columns fit");
+    let data = with_b(&data, [0.0, 3e4, 6e4, 9e4, 12e4, 15e4, 18e4, 21e4]);
+    let learner = raw(30, 1e-12);
+    let mut model = learner.fit(&data).unwrap();
+    assert!(model.work().precise > 0, "{:?}", model.work());
+    let [a, b, _] = weights(&model)[0];
+    assert!(a != 0.0 && (b - 3.0 * a).abs() <= 3.0 * 0.5_f64.powi(30), "{a} {b}");
+    let rest = data.without(&["r3".to_owned()]).unwrap();
+    learner.forget(&mut model, &["r3".to_owned()], &rest).unwrap();
+    assert_eq!(model.state_digest(), learner.fit(&rest).unwrap().state_digest());
 }
 
 #[test]

@@ -81,3 +81,26 @@ fn magnitudes(row: &[f64], errors: &[f64]) -> f64 {
     }
     sums.iter().sum::<f64>() + tail
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a quadratic objective nothing is curved, and the optimum is off by the image of the gradient's errors: as far as is said, and not
+    /// much less where all errors pull one way.
+    #[test]
+    fn the_errors_of_a_gradient_are_in_the_enclosure() {
+        let h = [4.0, 1.0, 1.0, 2.0];
+        let mut inverse = Inverse::of(&h, 2).expect("it is positive definite");
+        assert!(inverse.verify(&h, 0.0));
+        let (gradient, errors) = ([0.5, -0.25], [1e-3, 2e-3]);
+        let found = Evidence { gradient: &gradient, errors: &errors, inverse: &inverse }.enclose(|_| inverse.rho()).expect("it is near");
+        for (a, b) in [(1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)] {
+            let step = inverse.times(&[gradient[0] + a * errors[0], gradient[1] + b * errors[1]]);
+            let off = |j: usize| (step[j] - found.step[j]).abs() / found.errors[j];
+            assert!((0..2).all(|j| off(j) <= 1.0), "{step:?} {found:?}");
+            assert!(a == b || (0..2).all(|j| off(j) > 0.99), "{step:?} {found:?}");
+        }
+        assert!(Evidence { gradient: &gradient, errors: &errors, inverse: &inverse }.enclose(|_| 0.95).is_none());
+    }
+}

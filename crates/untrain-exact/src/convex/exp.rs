@@ -3,9 +3,10 @@
 /// The relative error of [`exp`] is under this, for arguments in ±700; beyond, the argument is clamped first.
 ///
 /// With u = 2^-53: the quotient k is exact; `LN2_HIGH` has 32 significant digits, so `k·LN2_HIGH` and `x − k·LN2_HIGH` are exact
-/// (|k| < 2^11; Sterbenz), and `k·LN2_LOW` errs by under 2^11·2^-33·u = 2^-22 u in all. So r errs by u/2·|r| + 2^-21 u ≤ 0.2 u.
-/// The series to r^13/13! leaves out under 2^-58 = 2^-5 u. Horner's last steps are `1 + (r + (r·r·q))`: q errs relatively by
-/// 4 u at the most, of what contributes under 0.07 of the result; the two additions round by u·(0.42 + 1). In all under 3 u;
+/// (|k| < 2^11; Sterbenz), and `k·LN2_LOW` errs by under 2^11·2^-33·u = 2^-22 u in all, and both parts together are off ln 2 by 2^-86, of
+/// which k times is under 2^-23 u. So r, which is under 1/2, errs by u/4 + 2^-21 u ≤ 0.3 u.
+/// The series to r^13/13! leaves out under 2^-57 = 2^-4 u of the result. Horner's last steps are `1 + (r + (r·r·q))`: q errs relatively by
+/// 4 u at the most, of what contributes under 0.1 of the result; the two additions round by u·(0.42 + 1). In all under 3 u;
 /// the bound is twice that.
 pub(crate) const EXP_ERROR: f64 = 6.0 / (1_u64 << 53) as f64;
 

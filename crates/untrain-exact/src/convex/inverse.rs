@@ -122,10 +122,10 @@ impl Inverse {
                 }
             },
         );
-        // 2·γ·X·‖x‖·f from M·x, ‖x‖²·f times the relative error of f, and the last two roundings.
+        // (2·γ·X·‖x‖ + γ²·X²)·f from M·x, ‖x‖²·f times the relative error of f, and the last two roundings.
         let norm = norm2.sqrt();
         let relative = (2.0 * p as f64 * UNIT * s * reach * reach) / rest + 12.0 * UNIT;
-        let c = (2.0 * gamma * reach * norm * f + norm2 * f * relative + 4.0 * UNIT * (1.0 + norm2 * f)) * SLACK;
+        let c = ((2.0 * norm + gamma * reach) * gamma * reach * f + norm2 * f * relative + 4.0 * UNIT * (1.0 + norm2 * f)) * SLACK;
         if joins {
             self.diagonal.iter_mut().zip(x).for_each(|(diagonal, x)| *diagonal = (*diagonal + s * x * x) * (1.0 + 4.0 * UNIT));
         }
@@ -285,7 +285,10 @@ mod tests {
         for p in [1, 2, 7, 13] {
             let h = matrix(p);
             let mut inverse = Inverse::of(&h, p).expect("it is positive definite");
-            assert!(inverse.verify(&h, 0.0) && inverse.rho() < 1e-9);
+            // What the entries are unsure by is in the relation, and more with more of them.
+            let spread = inverse.spread();
+            assert!(inverse.verify(&h, 1e-6) && inverse.rho() >= 1e-6 * spread && spread >= p as f64);
+            assert!(inverse.verify(&h, 0.0) && inverse.rho() < 1e-9 && inverse.rho() >= UNIT * spread);
             inverse.m[0] *= 1.5;
             inverse.measure();
             assert!(!inverse.verify(&h, 0.0) || inverse.rho() > 0.1);
@@ -301,7 +304,9 @@ mod tests {
         assert!(inverse.verify(&h, 0.0));
         for (i, joins) in [true, true, false, true, false].into_iter().enumerate() {
             let x: Vec<f64> = (0..p).map(|j| 0.3 - ((i * 5 + j * 3) % 7) as f64 / 10.0).collect();
+            let before = inverse.rho();
             assert!(inverse.change(&x, 0.2, 0.0, joins));
+            assert!(inverse.rho() >= before + UNIT * inverse.spread(), "roundings are not counted");
             for j in 0..p {
                 for k in 0..p {
                     h[j * p + k] += if joins { 0.2 } else { -0.2 } * x[j] * x[k];

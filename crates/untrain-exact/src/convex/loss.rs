@@ -142,7 +142,9 @@ impl Loss {
             }
             Self::Huber { delta } => {
                 let r = m[0] - y2;
-                (if r.hi.abs() > delta { Double::from(delta.copysign(r.hi)) } else { r }, r.hi.abs())
+                // The low part decides where the high part is delta itself.
+                let is_beyond = (if r.hi < 0.0 { -r } else { r } - Double::from(delta)).hi > 0.0;
+                (if is_beyond { Double::from(delta.copysign(r.hi)) } else { r }, r.hi.abs())
             }
             Self::SquaredHinge { class } => {
                 let sign = if y == class { 1.0 } else { -1.0 };
@@ -157,7 +159,9 @@ impl Loss {
     /// How far a residual may be from the true one, where margins err by up to `delta`.
     ///
     /// The first term is the largest slope of the residual times `delta` (for those that grow exponentially, e^delta − 1 under
-    /// 2·delta times the exponential); the second is the error of the exponential and of at most `k + 6` more operations.
+    /// 2·delta times the exponential; of softmax, p·(1 − p)·2·delta, which is under delta/2); the second is the error of the exponential and
+    /// of at most `k + 6` more operations. The difference of two margins that softmax takes errs by u·x at x, which e^−x makes under u.
+    /// An argument that was clamped gives an exponential under 10^-300 instead of a smaller one, far under the 1 in the second term.
     pub(super) fn residual_error(self, arithmetic: Arithmetic, delta: f64, found: Magnitudes) -> f64 {
         let u = arithmetic.unit() * (self.n_outputs() as f64 + 6.0) + 2.0 * arithmetic.exp_error();
         let Magnitudes { residual, inner } = found;
@@ -213,9 +217,18 @@ impl Loss {
         }
     }
 
-    /// The relative error of a curvature, where margins err by up to `delta`.
+    /// The relative error of a curvature, where margins err by up to `delta`; of an entry off softmax's diagonal, the error relative to the
+    /// root of the product of the two on the diagonal.
+    ///
+    /// A loss of one output errs by e^delta − 1. Of softmax, log p·(1 − p) moves by at most 2·delta, and log p·q by 2·delta·((1 − p) + (1 − q)),
+    /// while p·q is only √(p·q/((1 − p)·(1 − q))) of the root: all under e^2·delta − 1, which is under 4·delta for delta ≤ 1/2. A curvature is
+    /// made of at most two exponentials, each used twice.
     pub(super) fn curvature_error(self, delta: f64) -> f64 {
-        if self.is_smooth() { 4.0 * delta.min(1.0) + 4.0 * EXP_ERROR + (self.n_outputs() as f64 + 8.0) * UNIT } else { 0.0 }
+        if !self.is_smooth() {
+            return 0.0;
+        }
+        let moved = if delta <= 0.5 { 4.0 * delta } else { f64::INFINITY };
+        moved + 4.0 * EXP_ERROR + (self.n_outputs() as f64 + 8.0) * UNIT
     }
 
     /// How far a margin is from the next kink.
@@ -270,4 +283,71 @@ fn each(margins: &[f64], y: &[f64], out: &mut [f64], one: impl Fn(f64, f64) -> (
         found.inner = if inner > found.inner { inner } else { found.inner };
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use untrain_core::{mix, unit};
+
+    use super::*;
+
+    #[test]
+    fn the_low_part_decides_at_a_kink_of_huber() {
+        for sign in [1.0, -1.0] {
+            for lo in [1e-17, 0.0, -1e-17] {
+                // The residual is ±(2 + lo), of which at most 2 counts.
+                let m = Double { hi: 3.0 * sign, lo: lo * sign };
+                let mut out = [Double::default()];
+                Loss::Huber { delta: 2.0 }.residual_double(&[m], sign, &mut out);
+                assert_eq!(out[0], Double { hi: 2.0 * sign, lo: sign * f64::min(lo, 0.0) });
+            }
+        }
+    }
+
+    /// Against what softmax gives at margins that are off by as much as is allowed for, and that have rounding errors of their own.
+    #[test]
+    fn the_bounds_of_residuals_and_curvatures_hold() {
+        let mut worst = [0.0_f64; 2];
+        for i in 0..2000_u64 {
+            let draw = |key, c| unit(mix(mix(key, i), c)) - 0.5;
+            let (k, delta) = (3 + (i % 5), [1e-9, 1e-3, 0.5][i as usize % 3]);
+            // At the worst, one class has nearly all and all others gain on it.
+            let m: Vec<f64> = (0..k).map(|c| if c == 0 && i % 2 == 0 { 12.0 } else { 8.0 * draw(1, c) }).collect();
+            let sign = |c| if i % 2 == 1 { draw(2, c).signum() } else { [1.0, -1.0][usize::from(c == 0)] };
+            let off: Vec<f64> = m.iter().zip(0..).map(|(m, c)| m + delta * sign(c)).collect();
+            let loss = Loss::Softmax(k as usize);
+            let (mut r, mut moved) = (vec![0.0; m.len()], vec![0.0; m.len()]);
+            let found = loss.residuals(&m, &[0.0], &mut r);
+            loss.residuals(&off, &[0.0], &mut moved);
+            let bound = loss.residual_error(Arithmetic::Single, delta, found);
+            worst[0] = r.iter().zip(&moved).map(|(a, b)| (a - b).abs() / bound).fold(worst[0], f64::max);
+            let curvature = |m: &[f64], pair| {
+                let mut out = Vec::new();
+                loss.curvatures(m, &loss.shares(m), &[0.0], pair, &mut out);
+                out[0]
+            };
+            for (a, b) in (0..m.len()).flat_map(|a| (0..m.len()).map(move |b| (a, b))) {
+                let size = (curvature(&m, (a, a)) * curvature(&m, (b, b))).sqrt();
+                let change = (curvature(&m, (a, b)) - curvature(&off, (a, b))).abs();
+                worst[1] = worst[1].max(change / (loss.curvature_error(delta) * size));
+            }
+        }
+        assert!(worst.iter().all(|worst| *worst < 1.0 && *worst > 0.1), "{worst:?}");
+    }
+
+    #[test]
+    fn residuals_are_as_near_to_those_of_double_double_as_is_said() {
+        let losses =
+            [Loss::Logistic, Loss::Softmax(3), Loss::Poisson, Loss::Gamma, Loss::Huber { delta: 1.5 }, Loss::SquaredHinge { class: 1.0 }];
+        for (loss, i) in losses.into_iter().flat_map(|loss| (0..500_u64).map(move |i| (loss, i))) {
+            let wide = [0.1, 5.0, 40.0][i as usize % 3];
+            let m: Vec<f64> = (0..loss.n_outputs() as u64).map(|c| wide * (unit(mix(i, c)) - 0.5)).collect();
+            let y = (i % 2) as f64 + f64::from(u8::from(loss == Loss::Gamma));
+            let (mut r, mut precise) = (vec![0.0; m.len()], vec![Double::default(); m.len()]);
+            let found = loss.residuals(&m, &[y], &mut r);
+            loss.residual_double(&m.iter().map(|m| Double::from(*m)).collect::<Vec<_>>(), y, &mut precise);
+            let bound = loss.residual_error(Arithmetic::Single, 0.0, found);
+            assert!(r.iter().zip(&precise).all(|(r, p)| (Double::from(*r) - *p).hi.abs() < bound), "{loss:?} at {m:?}");
+        }
+    }
 }

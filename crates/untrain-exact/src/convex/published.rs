@@ -26,18 +26,28 @@ impl Published {
         };
         Self { grid, offsets: names.iter().map(offset).collect() }
     }
+
+    /// How many steps of the grid there are in 1.
+    pub(super) fn steps(&self) -> f64 {
+        f64::from_bits(u64::from(1023 + self.grid) << 52)
+    }
+
+    /// The integers that may be published.
+    pub(super) const RANGE: std::ops::RangeInclusive<i64> = 1 - (1 << 62)..=(1 << 62) - 1;
 }
 
 /// The roundings of weights that are known within `errors`; `None` if one is ambiguous. The largest weight that can be published is
 /// 2^62 steps of the grid.
 pub(crate) fn decide(grid: &Published, weights: &[Double], errors: &[f64]) -> Option<Vec<i64>> {
-    let unit = f64::from_bits(u64::from(1023 + grid.grid) << 52);
+    let unit = grid.steps();
     let one = |((w, error), offset): ((&Double, &f64), &f64)| {
         let at = *w * unit + Double::from(*offset);
-        let nearest = at.hi.round_ties_even();
-        let rest = (at - Double::from(nearest)).hi;
-        let (error, limit) = (error * unit + at.hi.abs() * OUTER + f64::EPSILON * rest.abs(), (1_u64 << 62) as f64);
-        (rest.abs() + error < 0.5 && nearest.abs() < limit).then_some(nearest as i64)
+        // Beyond 2^53 the low part has whole steps of its own.
+        let (first, limit) = (at.hi.round_ties_even(), (1_u64 << 62) as f64);
+        let second = (at - Double::from(first)).hi.round_ties_even();
+        let rest = (at - Double::from(first) - Double::from(second)).hi;
+        let error = error * unit + at.hi.abs() * OUTER + f64::EPSILON * rest.abs();
+        (rest.abs() + error < 0.5 && first.abs() < limit && second.abs() < limit).then_some(first as i64 + second as i64)
     };
     weights.iter().zip(errors).zip(&grid.offsets).map(one).collect()
 }
@@ -56,5 +66,7 @@ mod tests {
         assert_eq!(weight(0.0938, 1e-12), Some(vec![1]));
         assert_eq!(weight(1e30, 0.0), None);
         assert_eq!(weight(f64::NAN, 0.0), None);
+        let large = |lo: f64| decide(&grid, &[Double { hi: (1_u64 << 58) as f64, lo }], &[1e-3]);
+        assert_eq!((large(5.0), large(5.09375)), (Some(vec![(1 << 60) + 20]), None));
     }
 }

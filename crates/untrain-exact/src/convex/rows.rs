@@ -296,6 +296,16 @@ impl Penalty {
         (w, off)
     }
 
+    /// Of each dense column σ, τ and κ.
+    pub(super) fn scales(&self) -> impl Iterator<Item = [f64; 3]> {
+        self.sigma.iter().zip(&self.tau).zip(&self.kappa).map(|((sigma, tau), kappa)| [*sigma, *tau, *kappa])
+    }
+
+    /// The column that tells that a dense one is missing.
+    pub(super) fn indicator(&self, column: usize) -> Option<usize> {
+        self.indicators[column].map(|indicator| indicator as usize)
+    }
+
     /// Raw coefficients of weights, near enough to start from.
     pub(crate) fn raw(&self, w: &[f64]) -> Vec<f64> {
         let mut v = w.to_vec();

@@ -1,6 +1,6 @@
 //! From any point to the published optimum: Newton's steps, on an inverse Hessian that is kept from request to request.
 
-use untrain_core::{Error, Result};
+use untrain_core::Result;
 
 use super::certificate::{Enclosure, Evidence};
 use super::double::{DOUBLE_UNIT, Double};
@@ -9,11 +9,12 @@ use super::gram::gram;
 use super::inverse::Inverse;
 use super::loss::{Arithmetic, Loss, UNIT};
 use super::pass::{Pass, largest_norm, pass, pass_double};
+use super::precise::Problem;
 use super::published::{Published, decide};
+use super::refusal::{not_unique, undecided};
 use super::rows::{Penalty, Rows, SLACK};
 use super::work::Work;
 use crate::encode::Design;
-use crate::encoded::unfit;
 
 /// A point near the optimum, and what is known there. All of it is history, and none of it reaches bytes.
 #[derive(Debug, Clone)]
@@ -69,6 +70,11 @@ impl Solver {
         Self { loss, d: rows.d, pin, v, origin, at: None, reference: None, work: Work::default() }
     }
 
+    #[cfg(test)]
+    pub(super) fn pin(&self) -> f64 {
+        self.pin
+    }
+
     /// Takes rows, in descending order, out; the design and `rows` still have them.
     pub(crate) fn leave(&mut self, rows: &Rows, design: &Design, descending: &[u32]) {
         for row in descending {
@@ -88,7 +94,8 @@ impl Solver {
     /// Takes rows in that the design and `rows` have already, as the last.
     pub(crate) fn join(&mut self, rows: &Rows, design: &Design, new: std::ops::Range<usize>) {
         let v: Vec<f64> = self.v.iter().map(|v| v.hi).collect();
-        let error = rows.margin_error(UNIT, largest_norm(&v, self.d), 1) + rows.margin_error(UNIT, 1.0, 1) * f64::EPSILON;
+        // The low parts are left off: that is one more rounding of each coefficient, for which there is room in the dozen that is allowed for.
+        let error = rows.margin_error(UNIT, largest_norm(&v, self.d), 1);
         for row in new {
             let margins = |v: &[f64]| v.chunks_exact(self.d).map(|v| rows.margin(design, row, v)).collect::<Vec<_>>();
             if let Some(at) = &mut self.at {
@@ -135,7 +142,7 @@ impl Solver {
     ///
     /// # Errors
     ///
-    /// [`Error::Unfit`] if the optimum does not exist, is not unique, or cannot be told from a border of the grid.
+    /// [`untrain_core::Error::Unfit`] if the optimum does not exist, is not unique, or cannot be told from a border of the grid.
     pub(crate) fn settle(&mut self, rows: &Rows, design: &Design, penalty: &Penalty, grids: &[Published]) -> Result<Vec<Vec<i64>>> {
         let found = self.settle_from_here(rows, design, penalty, grids);
         if found.is_ok() {
@@ -144,7 +151,25 @@ impl Solver {
         // A loss that grows exponentially may overflow where a record has joined that is unlike all others.
         self.v = self.origin.iter().map(|v| Double::from(*v)).collect();
         (self.at, self.reference) = (None, None);
-        self.settle_from_here(rows, design, penalty, grids)
+        let undecided = match self.settle_from_here(rows, design, penalty, grids) {
+            Ok(found) => return Ok(found),
+            Err(undecided) => undecided,
+        };
+        if let Some(reason) = not_unique(self.loss, rows, design, penalty, self.at.as_ref()) {
+            return Err(reason);
+        }
+        self.settle_precisely(rows, design, penalty, grids).ok_or(undecided)
+    }
+
+    /// The same in arithmetic of many digits, from the point at hand or else from the origin.
+    fn settle_precisely(&mut self, rows: &Rows, design: &Design, penalty: &Penalty, grids: &[Published]) -> Option<Vec<Vec<i64>>> {
+        self.work.precise += 1;
+        let problem = Problem { loss: self.loss, rows, design, penalty, grids, pin: self.pin };
+        let here: Vec<f64> = self.v.iter().map(|v| v.hi).collect();
+        let (weights, v) = problem.settle(&here).or_else(|| problem.settle(&self.origin))?;
+        self.v = v.into_iter().map(Double::from).collect();
+        (self.at, self.reference) = (None, None);
+        Some(weights)
     }
 
     fn settle_from_here(&mut self, rows: &Rows, design: &Design, penalty: &Penalty, grids: &[Published]) -> Result<Vec<Vec<i64>>> {
@@ -310,6 +335,7 @@ impl Solver {
         if self.loss.is_smooth() {
             let margins = self.at.as_ref()?.margin_error + reference.margin_error;
             let fixed = reference.drift + 2.0 * margins;
+            // Of softmax, the range of the errors is twice an error. Written so, the exponential's bound also pays for the roundings here.
             evidence.enclose(|r| {
                 let t = fixed + reach * r;
                 if t < 1.0 { exp(t) * (1.0 + EXP_ERROR) * (1.0 + rho) - 1.0 } else { f64::INFINITY }
@@ -453,13 +479,5 @@ impl Penalty {
     }
 }
 
-fn undecided(alpha: f64) -> Error {
-    if alpha == 0.0 {
-        unfit("without a penalty the records have no unique optimum that can be proven", "set alpha, for instance alpha = 1")
-    } else {
-        unfit(
-            "the optimum is not unique, or cannot be told from a border of its grid",
-            "set a larger alpha, or fewer binary digits as grid",
-        )
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ pub struct Work {
     pub passes: u64,
     /// Passes over all rows in double-double arithmetic.
     pub double_passes: u64,
+    /// Problems that double-double arithmetic could not decide, and that were solved anew with more digits.
+    pub precise: u64,
     /// Hessians made and factorised.
     pub factorisations: u64,
     /// Products of a Hessian that is not made with a vector.
@@ -22,6 +24,7 @@ impl std::ops::Add for Work {
         Self {
             passes: self.passes + other.passes,
             double_passes: self.double_passes + other.double_passes,
+            precise: self.precise + other.precise,
             factorisations: self.factorisations + other.factorisations,
             products: self.products + other.products,
             without_pass: self.without_pass + other.without_pass,

@@ -49,7 +49,7 @@ impl Engine {
         }
         let mut told = Vec::new();
         for row in &rows {
-            let entry = self.placed(log, &recent, row)?;
+            let entry = placed(log, &recent, row)?;
             told.push((row, envelope(&entry.bytes)?.statement().clone(), entry));
         }
         let id = &row.request.id;
@@ -90,15 +90,6 @@ impl Engine {
         (self.store.logged()?..log.head().size).map(|place| Ok((Digest::of(&log.entry(place)?), place))).collect()
     }
 
-    /// A statement with the proof that it is in the log.
-    fn placed(&self, log: &Log, recent: &BTreeMap<Digest, u64>, row: &StatementRow) -> Result<Entry> {
-        let place = match &row.place {
-            Place::Logged(place) => *place,
-            Place::Waiting(_) => *recent.get(&row.digest).ok_or(Error::StillWaiting)?,
-        };
-        Ok(Entry { bytes: log.entry(place)?, proof: log.prove(place)? })
-    }
-
     /// The statements that left the dataset and the models as an erasure found them.
     fn earlier(&self, log: &Log, recent: &BTreeMap<Digest, u64>, number: u64, erasure: &Erasure) -> Result<Vec<Entry>> {
         let models = erasure.models.iter().map(|model| (model.model.clone(), model.before.clone())).collect();
@@ -108,7 +99,7 @@ impl Engine {
         while before.dataset.is_some() || !before.models.is_empty() {
             let Some(row) = self.store.statement_before(upto)? else { break };
             upto = row.number;
-            let entry = self.placed(log, recent, &row)?;
+            let entry = placed(log, recent, &row)?;
             let says_it = match envelope(&entry.bytes)?.statement() {
                 Statement::Train(train) if train.dataset == erasure.dataset => {
                     before.found(train.records, [(&train.model, Some(&train.digests))])
@@ -133,7 +124,7 @@ impl Engine {
                 if row.kind != Kind::Replay {
                     continue;
                 }
-                let entry = self.placed(log, recent, &row)?;
+                let entry = placed(log, recent, &row)?;
                 if matches!(envelope(&entry.bytes)?.statement(), Statement::Replay(replay) if replay.statement == *statement) {
                     entries.push(entry);
                 }
@@ -156,6 +147,15 @@ impl Before {
         }
         says_it
     }
+}
+
+/// A statement with the proof that it is in the log.
+fn placed(log: &Log, recent: &BTreeMap<Digest, u64>, row: &StatementRow) -> Result<Entry> {
+    let place = match &row.place {
+        Place::Logged(place) => *place,
+        Place::Waiting(_) => *recent.get(&row.digest).ok_or(Error::StillWaiting)?,
+    };
+    Ok(Entry { bytes: log.entry(place)?, proof: log.prove(place)? })
 }
 
 /// What opens the commitments of some records, before their salts are erased.

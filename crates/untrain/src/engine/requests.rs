@@ -24,6 +24,7 @@ use crate::{Error, Recipe, Result, select};
 
 /// How a request to forget is to be carried out.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing, and any of them go together")]
 pub struct ForgetOptions {
     /// People whose records are to be forgotten, all of them, besides the records named by id.
     pub subjects: Vec<String>,
@@ -193,7 +194,7 @@ impl Engine {
         let statements = self.learnt(&loaded.metadata.schema, revised.after, &outcomes)?;
         let versions = versions(&outcomes, Event::Learn);
         tell(&mut report, &outcomes, started)?;
-        report.state = State::Closed.as_str().to_owned();
+        State::Closed.as_str().clone_into(&mut report.state);
         let request = Request {
             id: random_id()?,
             key: None,
@@ -230,7 +231,7 @@ impl Engine {
         let dataset = loaded.row.name.as_str();
         let mut report = self.report(loaded, step, false, started)?;
         let state = State::Scoped;
-        report.state = state.as_str().to_owned();
+        state.as_str().clone_into(&mut report.state);
         report.due_ms = carried.facts.clocks.due_ms;
         let request = Request {
             id: carried.id,
@@ -329,12 +330,12 @@ impl Engine {
         let mut models = std::mem::take(&mut self.models);
         let outcomes = self.revise(&mut models, loaded, step, started)?;
         if new.verify {
-            self.verify_outcomes(step, &outcomes)?;
+            verify_outcomes(step, &outcomes)?;
         }
         let (replaced, revised) = self.replaced(loaded, step)?;
         tell(&mut report, &outcomes, started)?;
         let held = batch.iter().any(|carried| carried.facts.hold.is_some());
-        report.state = if held { State::Held } else { State::Closed }.as_str().to_owned();
+        if held { State::Held } else { State::Closed }.as_str().clone_into(&mut report.state);
         report.due_ms = batch.first().and_then(|carried| carried.facts.clocks.due_ms);
         let opened: Vec<_> = batch.iter().map(|carried| (carried.number, openings(loaded, &carried.ids))).collect();
         let mut change = self.erasure(loaded, &replaced, step, batch, &outcomes, &revised)?;
@@ -538,19 +539,6 @@ impl Engine {
             outcomes.push(Outcome { before: row, after, affected: true });
         }
         Ok(outcomes)
-    }
-
-    /// Retrains every model from the retained records, and errs if one is not what a request made of it.
-    fn verify_outcomes(&self, step: &Step, outcomes: &[Outcome]) -> Result<()> {
-        let training = step.retained.training();
-        for Outcome { after, .. } in outcomes {
-            let recipe: Recipe = from_json(after.name.as_str(), &after.recipe)?;
-            let retrained = recipe.learner()?.fit(&training)?;
-            if (retrained.digest(), retrained.state_digest()) != (after.artefact, after.state) {
-                return Err(Error::Unequal { model: after.name.to_string(), found: after.artefact, retrained: retrained.digest() });
-            }
-        }
-        Ok(())
     }
 
     /// The dataset after a step, with the parts and the commitments stored that it changes.
@@ -833,6 +821,19 @@ impl Engine {
         let committed = self.commit_and_state(change)?;
         committed.unfinished.map_or(Ok(line), |error| Err(error.into()))
     }
+}
+
+/// Retrains every model from the retained records, and errs if one is not what a request made of it.
+fn verify_outcomes(step: &Step, outcomes: &[Outcome]) -> Result<()> {
+    let training = step.retained.training();
+    for Outcome { after, .. } in outcomes {
+        let recipe: Recipe = from_json(after.name.as_str(), &after.recipe)?;
+        let retrained = recipe.learner()?.fit(&training)?;
+        if (retrained.digest(), retrained.state_digest()) != (after.artefact, after.state) {
+            return Err(Error::Unequal { model: after.name.to_string(), found: after.artefact, retrained: retrained.digest() });
+        }
+    }
+    Ok(())
 }
 
 /// What a request that is stored with what it does comes with.

@@ -59,7 +59,7 @@ fn measured(plan: &Plan<'_>, data: &Split) -> Result<Measured> {
     let learner = Logistic { params, seed: Seed(0) };
     let ask = |model: &LogisticModel| Ok((scores(&model.predict(&data.test)?, &data.test)?, model.work()));
     let done = Corrected::of(&learner, &data.train, N_TRAININGS, &singles(&data.train, 0, plan.deletions), ask)?;
-    let (scores, Work { passes, double_passes, factorisations, without_pass }) = done.trained;
+    let (scores, Work { passes, double_passes, precise: _, factorisations, products: _, without_pass }) = done.trained;
     let work = done.model.work();
     let each = |after: u64, before: u64| (after - before) as f64 / done.requests as f64;
     let Times { mean, median, .. } = done.forget;

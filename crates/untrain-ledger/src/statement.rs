@@ -125,6 +125,18 @@ impl Statement {
         }
     }
 
+    /// When it says that it was made, or for a request that it arrived, in milliseconds since 1970.
+    pub fn at_ms(&self) -> u64 {
+        match self {
+            Self::Train(train) => train.at_ms,
+            Self::Request(request) => request.received_ms,
+            Self::Erasure(erasure) => erasure.at_ms,
+            Self::Publish(publish) => publish.at_ms,
+            Self::Purge(purge) => purge.at_ms,
+            Self::Replay(replay) => replay.at_ms,
+        }
+    }
+
     /// What the statement is about, by name and SHA-256; in-toto calls them subjects. They follow from the predicate.
     pub fn subjects(&self) -> Vec<(String, Hash)> {
         let model = |name: &str, digests: &ModelDigests| {

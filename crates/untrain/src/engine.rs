@@ -39,6 +39,8 @@ pub struct Engine {
     trail: Option<Trail>,
     /// Statements that went to the log since the last commit, and where they are in it.
     logged: Vec<(u64, u64)>,
+    /// The latest time that was stated.
+    latest_ms: i64,
     /// What opens the commitments of requests that were carried out just now.
     opened: BTreeMap<u64, Vec<Opened>>,
     /// Datasets and models as the store has them; a writer is alone, so they stay true.
@@ -85,8 +87,15 @@ impl Engine {
     pub fn open(dir: &Path, access: Access, options: OpenOptions<'_>, on_wait: &mut dyn FnMut()) -> Result<Self> {
         let store = Store::open(dir, access, options.wait, on_wait)?;
         let trail = (access == Access::Write).then(|| Trail::open(dir, options.passphrase, options.wait)).transpose()?;
-        let mut engine =
-            Self { store, trail, logged: Vec::new(), opened: BTreeMap::new(), datasets: BTreeMap::new(), models: BTreeMap::new() };
+        let mut engine = Self {
+            store,
+            trail,
+            logged: Vec::new(),
+            latest_ms: 0,
+            opened: BTreeMap::new(),
+            datasets: BTreeMap::new(),
+            models: BTreeMap::new(),
+        };
         if engine.trail.is_some() {
             engine.recover()?;
         }
@@ -168,7 +177,8 @@ impl Engine {
             created_ms: now_ms(),
             name,
         };
-        let statements = self.trained(&loaded, &row, origin)?;
+        let now = self.now();
+        let statements = self.trained(&loaded, &row, origin, now)?;
         let versions = vec![Version { model: row.clone(), event: Event::Train }];
         self.commit(Change { replace: options.replace, models: versions, statements, ..Change::default() })?;
         self.models.insert(model.to_owned(), trained);

@@ -93,6 +93,9 @@ pub enum Error {
         /// The dataset.
         dataset: String,
     },
+    /// A request that is said to have arrived later than now.
+    #[error("the request cannot have arrived in the future")]
+    FromTheFuture,
     /// Statements that are not in the log yet.
     #[error("the statements about the request are not in the log yet")]
     StillWaiting,
@@ -195,6 +198,7 @@ impl Error {
             | Self::NotScored { .. }
             | Self::NoTrail { .. }
             | Self::OwnKey { .. }
+            | Self::FromTheFuture
             | Self::NoWitness
             | Self::OtherCheckpoint
             | Self::Returning { .. }
@@ -259,6 +263,7 @@ impl Error {
             Self::NotStated { .. } => Some("train it again: the trail starts with the training".to_owned()),
             Self::NoCommitment { .. } => Some("the next command that writes the dataset makes them".to_owned()),
             Self::Returning { .. }
+            | Self::FromTheFuture
             | Self::OtherDataset { .. }
             | Self::WrongState { .. }
             | Self::NoExtension { .. }

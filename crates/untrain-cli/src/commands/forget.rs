@@ -12,6 +12,7 @@ use crate::failure::Usage;
 
 /// Forget records: in the dataset and in every model trained on it
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 #[command(group = clap::ArgGroup::new("selection").required(true).multiple(true))]
 pub(crate) struct Args {
     /// The dataset

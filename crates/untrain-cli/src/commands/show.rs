@@ -147,7 +147,7 @@ pub(crate) fn model(report: &ModelReport) -> String {
         ("digest", report.digest.to_string()),
         ("state digest", report.state_digest.to_string()),
         ("guarantee", guarantee(&report.guarantee)),
-        ("forgets by", report.forgets_by.to_owned()),
+        ("forgets by", report.forgets_by.clone()),
         ("last operation", format!("{} in memory, {} with the store", duration(report.seconds), duration(report.total_seconds))),
     ])
 }

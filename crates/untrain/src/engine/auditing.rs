@@ -1,6 +1,6 @@
 //! What auditors ask of the engine: to retrain and compare, and to say so in the trail.
 
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use untrain_core::{Digest, Learner as _, Model as _};
 use untrain_ledger::commitment::CommitmentSet;
@@ -9,7 +9,7 @@ use untrain_ledger::keys::Signer;
 use untrain_ledger::statement::{ModelDigests, Replay, Scope, Statement};
 use untrain_ledger::{Change, Event, ModelRow, NewStatement};
 
-use super::stating::{digests, envelope, head};
+use super::stating::{digests, envelope, head, time};
 use super::{Engine, Loaded, from_json};
 use crate::report::Verification;
 use crate::trail::program;
@@ -66,6 +66,7 @@ impl Engine {
         let mut verification = self.verify(model)?;
         let row = self.store.model(model)?;
         let loaded = self.read(row.dataset.as_str())?;
+        let now = self.now();
         let replay = Replay {
             model: row.name.clone(),
             version: row.version,
@@ -75,7 +76,7 @@ impl Engine {
             obtained: ModelDigests { artefact: verification.retrained_digest, state: verification.retrained_state_digest },
             scope: Scope::Full,
             program: program(),
-            at_ms: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
+            at_ms: time(now),
         };
         let _ = head(&loaded)?;
         let statement = Statement::Replay(replay);

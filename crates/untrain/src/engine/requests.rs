@@ -95,6 +95,14 @@ struct Step {
     already: u64,
 }
 
+/// What carrying requests out did, before it is committed.
+struct Done<'a> {
+    replaced: &'a Loaded,
+    outcomes: &'a [Outcome],
+    revised: &'a Revised,
+    now_ms: i64,
+}
+
 /// A request to forget that is carried out.
 struct Carried {
     number: OfRequest,
@@ -129,7 +137,10 @@ impl Engine {
         if options.dry_run || step.ids.is_empty() {
             return self.report(&loaded, &step, options.dry_run, started);
         }
-        let now = now_ms();
+        let now = self.now();
+        if options.received_ms.is_some_and(|received| received > now) {
+            return Err(Error::FromTheFuture);
+        }
         let facts =
             Facts { clocks: options.regime.clocks(options.received_ms.unwrap_or(now))?, hold: options.hold.clone(), ..Facts::default() };
         let own = commitments::of(dataset, &loaded.data, &loaded.salts, &step.ids);
@@ -191,7 +202,8 @@ impl Engine {
         let mut models = std::mem::take(&mut self.models);
         let outcomes = self.revise(&mut models, &loaded, &step, started)?;
         let (loaded, revised) = self.replaced(&loaded, &step)?;
-        let statements = self.learnt(&loaded.metadata.schema, revised.after, &outcomes)?;
+        let now = self.now();
+        let statements = self.learnt(&loaded.metadata.schema, revised.after, &outcomes, now)?;
         let versions = versions(&outcomes, Event::Learn);
         tell(&mut report, &outcomes, started)?;
         State::Closed.as_str().clone_into(&mut report.state);
@@ -338,7 +350,9 @@ impl Engine {
         if held { State::Held } else { State::Closed }.as_str().clone_into(&mut report.state);
         report.due_ms = batch.first().and_then(|carried| carried.facts.clocks.due_ms);
         let opened: Vec<_> = batch.iter().map(|carried| (carried.number, openings(loaded, &carried.ids))).collect();
-        let mut change = self.erasure(loaded, &replaced, step, batch, &outcomes, &revised)?;
+        let now = self.now();
+        let mut change =
+            self.erasure(loaded, step, batch, &Done { replaced: &replaced, outcomes: &outcomes, revised: &revised, now_ms: now })?;
         if let Some(asked) = new.asked {
             change.statements.insert(0, asked);
         }
@@ -352,16 +366,9 @@ impl Engine {
     }
 
     /// What carrying requests out does to rows, blobs and the trail, but for the requests' own rows.
-    fn erasure(
-        &self,
-        loaded: &Loaded,
-        replaced: &Loaded,
-        step: &Step,
-        batch: &[Carried],
-        outcomes: &[Outcome],
-        revised: &Revised,
-    ) -> Result<Change> {
-        let (name, now) = (&loaded.row.name, now_ms());
+    fn erasure(&self, loaded: &Loaded, step: &Step, batch: &[Carried], done: &Done<'_>) -> Result<Change> {
+        let Done { replaced, outcomes, revised, now_ms: now } = *done;
+        let name = &loaded.row.name;
         let forgotten = commitments::of(name.as_str(), &loaded.data, &loaded.salts, &step.ids);
         let shrunk = Shrunk {
             dataset: name,
@@ -723,7 +730,8 @@ impl Engine {
         let held = self.store.held(number)?;
         let statement = facts.statement.unwrap_or_else(|| Digest::of(b""));
         let reference = (RequestRef { request: row.request.id.clone(), statement }, OfRequest::Number(number));
-        let statements = self.purged(&[reference], &held, RELEASE_METHOD, now_ms())?;
+        let now = self.now();
+        let statements = self.purged(&[reference], &held, RELEASE_METHOD, now)?;
         let facts = Facts { hold: None, ..facts };
         let request = Request { state: State::Closed, facts: to_json(&number.to_string(), &facts)?, ..row.request };
         let line = line(number, &request, facts, now_ms());

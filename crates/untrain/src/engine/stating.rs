@@ -7,7 +7,7 @@ use untrain_ledger::statement::{
 };
 use untrain_ledger::{Change, Committed, Hash, ModelRow, Name, NewStatement, OfRequest, Place, StatementRow};
 
-use super::{Engine, Loaded, from_json};
+use super::{Engine, Loaded, from_json, now_ms};
 use crate::clock::Clocks;
 use crate::trail::{Trail, program, recipe_digest};
 use crate::{Error, Recipe, Result};
@@ -41,6 +41,12 @@ impl Engine {
         Ok(self.trail.as_ref().ok_or_else(refuse)?)
     }
 
+    /// The time, which does not run backwards in the trail, whatever the machine's clock does.
+    pub(super) fn now(&mut self) -> i64 {
+        self.latest_ms = self.latest_ms.max(now_ms());
+        self.latest_ms
+    }
+
     /// Finds out what went to the log before the process that sent it was killed, and sends what waits.
     pub(super) fn recover(&mut self) -> Result<()> {
         let (known, mut waiting) = (self.store.logged()?, self.store.waiting()?);
@@ -56,6 +62,8 @@ impl Engine {
             let Some(found) = found else { return Err(Error::TrailAhead { path, place }) };
             logged.push((waiting.remove(found).number, place));
         }
+        let last = size.checked_sub(1).map(|last| envelope(&log.entry(last)?).map(|envelope| envelope.statement().at_ms()));
+        self.latest_ms = last.transpose()?.unwrap_or_default() as i64;
         self.logged = logged;
         self.send(true)
     }
@@ -101,12 +109,12 @@ impl Engine {
     }
 
     /// Says that a model was trained, and that it is what is served.
-    pub(super) fn trained(&self, loaded: &Loaded, row: &ModelRow, seed: SeedOrigin) -> Result<Vec<NewStatement>> {
+    pub(super) fn trained(&self, loaded: &Loaded, row: &ModelRow, seed: SeedOrigin, at_ms: i64) -> Result<Vec<NewStatement>> {
         let head = head(loaded)?;
-        Ok(vec![self.train_statement(&loaded.metadata.schema, head, row, seed)?, self.publish_statement(row, None)?])
+        Ok(vec![self.train_statement(&loaded.metadata.schema, head, row, seed, at_ms)?, self.publish_statement(row, None, at_ms)?])
     }
 
-    fn train_statement(&self, schema: &Schema, records: SetHead, row: &ModelRow, seed: SeedOrigin) -> Result<NewStatement> {
+    fn train_statement(&self, schema: &Schema, records: SetHead, row: &ModelRow, seed: SeedOrigin, at_ms: i64) -> Result<NewStatement> {
         let recipe: Recipe = from_json(row.name.as_str(), &row.recipe)?;
         let train = Train {
             model: row.name.clone(),
@@ -118,19 +126,19 @@ impl Engine {
             checkpoints: None,
             seed,
             program: program(),
-            at_ms: time(row.created_ms),
+            at_ms: time(at_ms),
         };
         self.statement(&Statement::Train(train), None, Some(row), false)
     }
 
     /// Says that models learnt more records.
-    pub(super) fn learnt(&self, schema: &Schema, after: SetHead, outcomes: &[Outcome]) -> Result<Vec<NewStatement>> {
+    pub(super) fn learnt(&self, schema: &Schema, after: SetHead, outcomes: &[Outcome], at_ms: i64) -> Result<Vec<NewStatement>> {
         let mut statements = Vec::new();
         for outcome in outcomes {
             // Where the seed came from was stated when the model was registered, and it has not changed.
             let origin = self.seed_origin(&outcome.after)?;
-            statements.push(self.train_statement(schema, after, &outcome.after, origin)?);
-            statements.push(self.publish_statement(&outcome.after, Some(OfRequest::New))?);
+            statements.push(self.train_statement(schema, after, &outcome.after, origin, at_ms)?);
+            statements.push(self.publish_statement(&outcome.after, Some(OfRequest::New), at_ms)?);
         }
         Ok(statements)
     }
@@ -194,7 +202,7 @@ impl Engine {
             }
         }
         for outcome in outcomes.iter().filter(|outcome| outcome.affected) {
-            statements.push(self.publish_statement(&outcome.after, number)?);
+            statements.push(self.publish_statement(&outcome.after, number, at_ms)?);
         }
         Ok(statements)
     }
@@ -241,14 +249,14 @@ impl Engine {
         rows.iter().map(|row| Ok((row.clone(), entry(row)?))).collect()
     }
 
-    fn publish_statement(&self, row: &ModelRow, request: Option<OfRequest>) -> Result<NewStatement> {
+    fn publish_statement(&self, row: &ModelRow, request: Option<OfRequest>, at_ms: i64) -> Result<NewStatement> {
         let publish = Publish {
             model: row.name.clone(),
             version: row.version,
             artefact: row.artefact,
             files: vec![File { name: row.name.to_string(), digest: row.artefact }],
             floor: row.version,
-            at_ms: time(row.created_ms),
+            at_ms: time(at_ms),
         };
         self.statement(&Statement::Publish(publish), request, Some(row), false)
     }

@@ -192,30 +192,23 @@ fn line(log: &Log, place: u64) -> Result<LogLine> {
     let entry = log.entry(place)?;
     let envelope = envelope(&entry)?;
     let statement = envelope.statement();
-    let (about, at_ms) = match statement {
-        Statement::Train(train) => (format!("{} (version {}) of {}", train.model, train.version, train.dataset), train.at_ms),
+    let about = match statement {
+        Statement::Train(train) => format!("{} (version {}) of {}", train.model, train.version, train.dataset),
         Statement::Request(request) => {
-            (format!("{}: {} of {}", request.request, counted(request.records.size, "record"), request.dataset), request.received_ms)
+            format!("{}: {} of {}", request.request, counted(request.records.size, "record"), request.dataset)
         }
         Statement::Erasure(erasure) => {
-            let (gone, left) = (erasure.forgotten.size, erasure.after.size);
-            (
-                format!(
-                    "{} out of {}, {left} left, {}",
-                    counted(gone, "record"),
-                    erasure.dataset,
-                    counted(erasure.models.len() as u64, "model")
-                ),
-                erasure.at_ms,
-            )
+            let (gone, models) = (counted(erasure.forgotten.size, "record"), counted(erasure.models.len() as u64, "model"));
+            format!("{gone} out of {}, {} left, {models}", erasure.dataset, erasure.after.size)
         }
-        Statement::Publish(publish) => (format!("{} (version {})", publish.model, publish.version), publish.at_ms),
-        Statement::Purge(purge) => (counted(purge.destroyed.len() as u64, "blob"), purge.at_ms),
+        Statement::Publish(publish) => format!("{} (version {})", publish.model, publish.version),
+        Statement::Purge(purge) => counted(purge.destroyed.len() as u64, "blob"),
         Statement::Replay(replay) => {
             let verdict = if replay.expected == replay.obtained { "equal" } else { "NOT equal" };
-            (format!("{} (version {}): {verdict}", replay.model, replay.version), replay.at_ms)
+            format!("{} (version {}): {verdict}", replay.model, replay.version)
         }
     };
+    let at_ms = statement.at_ms();
     let signer = envelope.signers().next().unwrap_or_default().to_owned();
     Ok(LogLine { place, kind: statement.kind().name(), about, at_ms, signer, digest: Digest::of(&entry) })
 }

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod backup;
 mod bench;
 mod check;
 mod completions;
@@ -18,6 +19,7 @@ mod predict;
 mod receipt;
 mod release;
 mod requests;
+mod restore;
 mod show;
 mod train;
 mod verify;
@@ -58,6 +60,8 @@ verbs! {
     Release in release,
     Log in log,
     Keys in keys,
+    Backup in backup,
+    Restore in restore,
     Learn in learn,
     Verify in verify,
     Show in show,

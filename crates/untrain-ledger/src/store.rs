@@ -468,6 +468,7 @@ fn is_vacant(dir: &Path) -> Result<bool> {
 fn apply_trail(transaction: &Transaction<'_>, change: &Change, new: Option<u64>) -> rusqlite::Result<()> {
     change.requests.iter().try_for_each(|row| requests::revise(transaction, row))?;
     change.statements.iter().try_for_each(|row| statements::store(transaction, row, new))?;
+    change.adopted.iter().try_for_each(|(row, place)| statements::adopt(transaction, row, *place, new))?;
     change.logged.iter().try_for_each(|(number, place)| statements::log(transaction, *number, *place))?;
     if let Some(number) = new.or(change.answers) {
         change.forgotten.iter().try_for_each(|(dataset, tag)| requests::forget(transaction, dataset, tag, number))?;

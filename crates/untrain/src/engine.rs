@@ -7,6 +7,7 @@
 mod auditing;
 mod receipts;
 mod requests;
+mod restoring;
 mod stating;
 mod trust;
 

@@ -93,6 +93,24 @@ pub enum Error {
         /// The dataset.
         dataset: String,
     },
+    /// A log that is not the one that a backup belongs to, or that lacks what the backup's has.
+    #[error("the log of {log} entries does not continue the backup's of {backup}")]
+    NotContinued {
+        /// How many entries the backup's log has.
+        backup: u64,
+        /// How many the other has.
+        log: u64,
+    },
+    /// A step of a restoring that does not give what the log states.
+    #[error("{what} would be {found}, and the log states {stated}")]
+    Unrestored {
+        /// What was compared.
+        what: String,
+        /// What was found.
+        found: untrain_ledger::Hash,
+        /// What is stated.
+        stated: untrain_ledger::Hash,
+    },
     /// A request that is said to have arrived later than now.
     #[error("the request cannot have arrived in the future")]
     FromTheFuture,
@@ -198,6 +216,7 @@ impl Error {
             | Self::NotScored { .. }
             | Self::NoTrail { .. }
             | Self::OwnKey { .. }
+            | Self::NotContinued { .. }
             | Self::FromTheFuture
             | Self::NoWitness
             | Self::OtherCheckpoint
@@ -215,6 +234,7 @@ impl Error {
             | Self::NoCommitment { .. }
             | Self::NotStated { .. }
             | Self::StillWaiting
+            | Self::Unrestored { .. }
             | Self::TrailBehind { .. }
             | Self::TrailAhead { .. }
             | Self::Unequal { .. } => false,
@@ -262,7 +282,9 @@ impl Error {
             Self::NoRequest { .. } => Some("`untrain requests` lists them".to_owned()),
             Self::NotStated { .. } => Some("train it again: the trail starts with the training".to_owned()),
             Self::NoCommitment { .. } => Some("the next command that writes the dataset makes them".to_owned()),
+            Self::NotContinued { .. } => Some("give the log of the same store, as it was when the store was lost: --trail DIR".to_owned()),
             Self::Returning { .. }
+            | Self::Unrestored { .. }
             | Self::FromTheFuture
             | Self::OtherDataset { .. }
             | Self::WrongState { .. }

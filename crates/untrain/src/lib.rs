@@ -41,8 +41,8 @@ pub use evaluate::Scores;
 pub use plan::{Plan, PlanEntry, PlanOptions, Revision};
 pub use recipe::{LEARNERS, LearnerEntry, Recipe};
 pub use report::{
-    ColumnReport, DatasetLine, DatasetReport, Evaluation, KeyLine, KeysReport, Listing, LogLine, LogReport, ModelReport, PredictedTable,
-    RequestLine, RequestReport, Verification, VersionReport,
+    BackupLine, BackupReport, ColumnReport, DatasetLine, DatasetReport, Evaluation, KeyLine, KeysReport, Listing, LogLine, LogReport,
+    ModelReport, PredictedTable, RequestLine, RequestReport, Restoration, Verification, VersionReport,
 };
 pub use untrain_core::{Artefact, Choices, Dataset, Digest, Guarantee, Holdout, Importance, Kind, Predictions, Role, Task, Values};
 pub use untrain_ledger::Access;

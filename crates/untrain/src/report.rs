@@ -195,6 +195,55 @@ pub struct LogLine {
     pub digest: Digest,
 }
 
+/// A backup that was made.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BackupReport {
+    /// Where it is.
+    pub to: String,
+    /// How many files it has.
+    pub files: u64,
+    /// How many bytes they have together.
+    pub bytes: u64,
+    /// What is in it.
+    #[serde(flatten)]
+    pub backup: BackupLine,
+    /// Why old bytes could not be erased yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<String>,
+}
+
+/// A backup of a store.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BackupLine {
+    /// The epoch whose key opens it.
+    pub epoch: u64,
+    /// When it was made, in Unix milliseconds.
+    pub made_ms: i64,
+    /// How many records it has.
+    pub records: u64,
+    /// The number of the last request that it knows.
+    pub requests: u64,
+    /// How many entries its log has.
+    pub entries: Option<u64>,
+    /// Whether its key is destroyed, so that nobody can read it.
+    pub destroyed: bool,
+}
+
+/// A store that was made of a backup.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Restoration {
+    /// The backup.
+    pub from: String,
+    /// How many records were forgotten again.
+    pub forgotten: u64,
+    /// How many erasures gave the dataset and the models that the log states.
+    pub agreed: u64,
+    /// What came after the backup and is lost.
+    pub lost: Vec<String>,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
 /// A line of `requests`: a request to forget and its clocks. Times are Unix milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RequestLine {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! trail/                  the log, which a file server can publish
+//! trail/forgotten/        the commitments that each erasure is about
 //! keys/log.key            signs its checkpoints
 //! keys/issuer.key         signs statements
 //! keys/suppression.key    hides what was forgotten, so that it can be recognised when it comes back
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use untrain_core::{Digest, Schema, Seed};
 use untrain_ledger::checkpoint::Checkpoint;
-use untrain_ledger::commitment::{SALT_BYTES, Salt};
+use untrain_ledger::commitment::{CommitmentSet, SALT_BYTES, Salt, SetHead};
 use untrain_ledger::envelope::Envelope;
 use untrain_ledger::keys::{Role, SecretKey, Signer as _, VerifierKey};
 use untrain_ledger::log::Log;
@@ -31,6 +32,7 @@ use crate::{Error, Recipe, Result};
 
 const LOG: &str = "trail";
 const KEYS: &str = "keys";
+const FORGOTTEN: &str = "forgotten";
 
 /// What a keyed hash is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,6 +257,63 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
     Error::Store(untrain_ledger::Error::Io { action, path: path.to_owned(), source })
+}
+
+/// The public key of the log, as the policy in a directory of keys has it.
+pub(crate) fn log_key_in(keys: &Path) -> Result<VerifierKey> {
+    public_key(keys, Role::Log)
+}
+
+/// Publishes the commitments that an erasure is about, in a file that is named by the root of their set. Whoever restores a backup
+/// that still has the records finds them by these; without the salts they are random bytes.
+pub(crate) fn publish_forgotten(dir: &Path, forgotten: &[Hash]) -> Result<()> {
+    let folder = dir.join(LOG).join(FORGOTTEN);
+    fs::create_dir_all(&folder).map_err(|source| io_error("create", &folder, source))?;
+    let root = CommitmentSet::new(forgotten.iter().copied()).head().root;
+    let path = folder.join(root.to_string());
+    if path.is_file() {
+        return Ok(());
+    }
+    let bytes: Vec<u8> = forgotten.iter().flat_map(|commitment| commitment.0).collect();
+    write_new(&path, &bytes)
+}
+
+/// The commitments that an erasure is about, from the directory of the log that states it.
+pub(crate) fn forgotten(log: &Path, stated: &SetHead) -> Result<Vec<Hash>> {
+    let path = log.join(FORGOTTEN).join(stated.root.to_string());
+    let bytes = fs::read(&path).map_err(|source| io_error("read", &path, source))?;
+    let found: Vec<Hash> = bytes.chunks_exact(SALT_BYTES).filter_map(|chunk| chunk.try_into().ok()).map(Hash).collect();
+    let head = CommitmentSet::new(found.iter().copied()).head();
+    if head == *stated && found.len() * SALT_BYTES == bytes.len() {
+        return Ok(found);
+    }
+    Err(Error::Unrestored { what: format!("the list {}", path.display()), found: head.root, stated: stated.root })
+}
+
+/// Puts the keys and the log as they are now beside a store that was restored, in the place of the backup's log.
+pub(crate) fn take_over(keys: &Path, log: &Path, to: &Path) -> Result<()> {
+    for name in ["log.key", "issuer.key", "suppression.key", "policy.txt"] {
+        let (from, to) = (keys.join(name), to.join(KEYS).join(name));
+        if from.is_file() && !to.is_file() {
+            let bytes = fs::read(&from).map_err(|source| io_error("read", &from, source))?;
+            write_new(&to, &bytes)?;
+        }
+    }
+    copy(log, &to.join(LOG))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).map_err(|source| io_error("create", to, source))?;
+    for entry in fs::read_dir(from).map_err(|source| io_error("read", from, source))? {
+        let entry = entry.map_err(|source| io_error("read", from, source))?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &target)?;
+        } else if entry.file_name() != "lock" {
+            fs::copy(&path, &target).map_err(|source| io_error("write", &target, source))?;
+        }
+    }
+    Ok(())
 }
 
 /// Where the trail's files are, for those who publish them.

@@ -18,6 +18,7 @@ use untrain_ledger::Store;
 use untrain_ledger::envelope::Envelope;
 use untrain_ledger::keys::{Role, SecretKey, Signer as _};
 use untrain_ledger::log::Log;
+use untrain_ledger::receipt::{Level, Receipt};
 use untrain_ledger::statement::{SeedOrigin, Statement};
 
 fn people(n: usize) -> String {
@@ -333,6 +334,116 @@ fn keys_can_be_replaced_and_what_the_old_ones_signed_still_counts() {
     assert!(engine.audit_log().unwrap_err().to_string().contains("cosignatures"), "no witness has seen it");
     assert_eq!(engine.require_witnesses(0).unwrap().quorum, "none");
     assert!(engine.trust(witness.verifier(), Some("again")).is_err());
+}
+
+#[test]
+fn a_receipt_is_accepted_elsewhere_and_shows_the_requester_only_while_the_salts_are_there() {
+    let place = tempfile::tempdir().unwrap();
+    let mut engine = trained(place.path(), 60);
+    engine.train("people", "other", &recipe(), TrainOptions::default()).unwrap();
+    forget(&mut engine, &id(3), &ForgetOptions { defer: true, ..ForgetOptions::default() });
+    forget(&mut engine, &id(4), &ForgetOptions { defer: true, regime: Regime::Gdpr, ..ForgetOptions::default() });
+    assert!(matches!(engine.receipts(1), Err(Error::WrongState { .. })));
+    engine.forget_deferred("people", false).unwrap();
+    forget(&mut engine, &id(9), &ForgetOptions::default());
+    let policy = engine.policy().unwrap();
+    for number in [1, 2, 3] {
+        let [receipt] = &engine.receipts(number).unwrap()[..] else { panic!("one receipt") };
+        let checked = Receipt::from_zip(&receipt.to_zip().unwrap()).unwrap().check(Some(&policy)).unwrap();
+        assert_eq!((checked.models.len(), receipt.own().len()), (2, 1));
+        assert!(receipt.openings().is_some_and(|openings| openings.records.len() == 1));
+        assert!(checked.require(Level::Replay).is_err(), "no auditor has replayed it");
+    }
+    let auditor = SecretKey::generate("example.org/auditor", Role::Auditor).unwrap();
+    engine.trust(auditor.verifier(), None).unwrap();
+    for model in ["income", "other"] {
+        assert!(engine.verify_signed(model, &auditor).unwrap().equal);
+    }
+    drop(engine);
+    let engine = Engine::open(&place.path().join("store"), Access::Read, OpenOptions::default(), &mut || ()).unwrap();
+    let [receipt] = &engine.receipts(3).unwrap()[..] else { panic!("one receipt") };
+    assert!(receipt.openings().is_none(), "the salts are gone");
+    receipt.check(Some(&engine.policy().unwrap())).unwrap().require(Level::Replay).unwrap();
+    let artefact = Digest::of(&engine.artefact_bytes("income").unwrap());
+    receipt.check(None).unwrap().artefact(&artefact).unwrap();
+    assert!(receipt.check(None).unwrap().artefact(&Digest::of(b"another file")).is_err());
+}
+
+#[test]
+fn a_deletion_that_no_model_has_to_know_of_has_a_receipt_too() {
+    let place = tempfile::tempdir().unwrap();
+    let mut engine = open(&place.path().join("store"));
+    let roles = Roles { holdout: Some(untrain::Holdout::Fraction(0.5)), ..roles() };
+    let data = import::dataset(&file(place.path(), 60), &roles).unwrap();
+    engine.import("people", &data, &roles, ImportOptions::default()).unwrap();
+    forget(&mut engine, &id(1), &ForgetOptions::default());
+    engine.train("people", "income", &recipe(), TrainOptions::default()).unwrap();
+    let held: Vec<String> = engine.dataset("people").unwrap().holdout().ids().iter().flatten().take(2).map(str::to_owned).collect();
+    for (number, ids) in [(2, &held[..1]), (3, &held[1..])] {
+        let report = forget(&mut engine, ids, &ForgetOptions::default());
+        assert_eq!(report.models[0].version, 1, "the model never knew it");
+        let receipts = engine.receipts(number).unwrap();
+        receipts[0].check(Some(&engine.policy().unwrap())).unwrap();
+    }
+    engine.receipts(1).unwrap()[0].check(Some(&engine.policy().unwrap())).unwrap();
+    assert!(engine.verify("income").unwrap().equal);
+}
+
+#[test]
+fn many_models_take_more_than_one_receipt() {
+    let place = tempfile::tempdir().unwrap();
+    let mut engine = trained(place.path(), 30);
+    for i in 0..12 {
+        let name = format!("{i:-<64}").replace("--", "-x");
+        engine.train("people", &name[..64], &recipe(), TrainOptions::default()).unwrap();
+    }
+    forget(&mut engine, &id(3), &ForgetOptions::default());
+    let receipts = engine.receipts(1).unwrap();
+    let policy = engine.policy().unwrap();
+    let models: usize = receipts.iter().map(|receipt| receipt.check(Some(&policy)).unwrap().models.len()).sum();
+    assert_eq!((receipts.len(), models), (2, 13));
+}
+
+#[test]
+fn a_restored_store_has_forgotten_what_was_forgotten_after_the_backup() {
+    let place = tempfile::tempdir().unwrap();
+    let (dir, backup, restored) = (place.path().join("store"), place.path().join("backup"), place.path().join("restored"));
+    let mut engine = trained(place.path(), 60);
+    forget(&mut engine, &id(3), &ForgetOptions::default());
+    forget(&mut engine, &id(4), &ForgetOptions { defer: true, ..ForgetOptions::default() });
+    let made = engine.backup(&backup).unwrap();
+    assert_eq!((made.backup.records, made.backup.requests), (59, 2));
+    forget(&mut engine, &[], &ForgetOptions { subjects: vec!["family-7".to_owned()], ..ForgetOptions::default() });
+    engine.forget_deferred("people", false).unwrap();
+    let live = engine.show_model("income").unwrap();
+    drop(engine);
+
+    // With the log of the time of the backup, what was forgotten since would come back: the keys' own log tells.
+    let restore = |log: &Path, to: &Path| Engine::restore(&backup, &dir.join("keys"), log, to, OpenOptions::default());
+    let restoration = restore(&dir.join("trail"), &restored).unwrap();
+    assert_eq!((restoration.forgotten, restoration.agreed, restoration.lost.len()), (3, 2, 0));
+    let mut engine = open(&restored);
+    let model = engine.show_model("income").unwrap();
+    assert_eq!((model.digest, model.state_digest, model.version), (live.digest, live.state_digest, live.version));
+    assert!(engine.verify("income").unwrap().equal);
+    let again = engine.forget("people", &[], &ForgetOptions { subjects: vec!["family-7".to_owned()], ..ForgetOptions::default() });
+    assert!(again.is_err() || again.unwrap().repeated, "it is known to be forgotten");
+    forget(&mut engine, &id(20), &ForgetOptions::default());
+    assert!(engine.audit_log().unwrap().audited);
+    drop(engine);
+    assert!(!holds(&blobs(&restored), b"marker-town-14!") && !holds(&blobs(&restored), b"marker-town-4!"));
+
+    let other = {
+        fs::create_dir(place.path().join("other")).unwrap();
+        trained(&place.path().join("other"), 60)
+    };
+    drop(other);
+    let foreign = place.path().join("other/store/trail");
+    assert!(restore(&foreign, &place.path().join("x")).is_err(), "the log of another store");
+    let mut engine = open(&dir);
+    assert!(engine.destroy_backup(made.backup.epoch).unwrap()[0].destroyed);
+    drop(engine);
+    assert!(restore(&dir.join("trail"), &place.path().join("y")).is_err(), "the key is gone");
 }
 
 fn copy_dir(from: &Path, to: &Path) {

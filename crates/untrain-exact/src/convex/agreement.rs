@@ -10,7 +10,8 @@ use super::ball::Ball;
 use super::double::Double;
 use super::pass::{pass, pass_double};
 use super::precise::Problem;
-use super::{Loss, Published, Rows, Solver};
+use super::solver::Solver;
+use super::{Loss, Published, Rows};
 use crate::encode::{Design, Preprocessing, Targets, Wanted};
 
 /// A loss that the targets of a design suit.

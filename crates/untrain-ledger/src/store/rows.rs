@@ -262,6 +262,8 @@ pub struct Change {
     pub answers: Option<u64>,
     /// Statements to be logged, in order.
     pub statements: Vec<NewStatement>,
+    /// Statements that are in the log already, with their places, as a store takes them over that was restored.
+    pub adopted: Vec<(NewStatement, u64)>,
     /// Statements that are in the log now: their numbers and places.
     pub logged: Vec<(u64, u64)>,
     /// Keyed hashes of what is forgotten, for the request of the change: the new one, or the one that it answers.
@@ -334,7 +336,7 @@ impl Change {
     pub(super) fn takes_away(&self) -> bool {
         let Self { replace, drop_models, drop_datasets, datasets: _, request: _, scope: _, requests, models: _, answers: _, .. } = self;
         // A statement leaves the database when it is in the log, where everybody can read it.
-        let Self { statements: _, logged: _, forgotten: _, welcome, evidence: _, holds: _, releases, .. } = self;
+        let Self { statements: _, adopted: _, logged: _, forgotten: _, welcome, evidence: _, holds: _, releases, .. } = self;
         *replace || [drop_models.len(), drop_datasets.len(), requests.len(), welcome.len(), releases.len()] != [0; 5]
     }
 

@@ -20,6 +20,12 @@ pub(super) fn store(transaction: &Transaction<'_>, row: &NewStatement, new: Opti
     Ok(())
 }
 
+/// Stores a statement that is in the log already.
+pub(super) fn adopt(transaction: &Transaction<'_>, row: &NewStatement, place: u64, new: Option<u64>) -> Result<()> {
+    store(transaction, row, new)?;
+    log(transaction, transaction.last_insert_rowid() as u64, place)
+}
+
 pub(super) fn of(request: OfRequest, new: Option<u64>) -> Option<u64> {
     match request {
         OfRequest::New => new,

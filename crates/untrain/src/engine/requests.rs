@@ -85,14 +85,14 @@ pub(super) struct Facts {
 }
 
 /// What a request does to a dataset.
-struct Step {
-    operation: Operation,
+pub(super) struct Step {
+    pub(super) operation: Operation,
     /// The records that leave or join.
-    ids: Vec<String>,
+    pub(super) ids: Vec<String>,
     /// The records afterwards.
-    retained: Dataset,
-    unknown: Vec<String>,
-    already: u64,
+    pub(super) retained: Dataset,
+    pub(super) unknown: Vec<String>,
+    pub(super) already: u64,
 }
 
 /// What carrying requests out did, before it is committed.
@@ -104,7 +104,7 @@ struct Done<'a> {
 }
 
 /// A request to forget that is carried out.
-struct Carried {
+pub(super) struct Carried {
     number: OfRequest,
     id: Name,
     ids: Vec<String>,
@@ -384,6 +384,7 @@ impl Engine {
         let all: Vec<_> = batch.iter().map(reference).collect();
         let free: Vec<_> = batch.iter().filter(|carried| carried.facts.hold.is_none()).map(reference).collect();
         let mut statements = self.erased(&all, &shrunk, outcomes, now)?;
+        crate::trail::publish_forgotten(self.store.path(), &forgotten)?;
         let destroyed = self.given_up(loaded, replaced, outcomes)?;
         statements.extend(self.purged(&free, &destroyed, PURGE_METHOD, now)?);
         let (mut evidence, mut holds) = (Vec::new(), Vec::new());
@@ -396,7 +397,7 @@ impl Engine {
                 holds.push((carried.number, self.keep(loaded, &carried.ids)?));
             }
         }
-        let tags = self.tags(loaded, step, batch)?;
+        let tags = self.tags(loaded, step)?;
         Ok(Change {
             replace: true,
             datasets: vec![replaced.row.clone()],
@@ -432,11 +433,11 @@ impl Engine {
     }
 
     /// The keyed hashes of the records that leave, and of the people that none is left of.
-    fn tags(&self, loaded: &Loaded, step: &Step, batch: &[Carried]) -> Result<Vec<Hash>> {
+    pub(super) fn tags(&self, loaded: &Loaded, step: &Step) -> Result<Vec<Hash>> {
         let dataset = loaded.row.name.as_str();
         let Some(key) = suppression_key(self.store.path(), true)? else { return Ok(Vec::new()) };
         let mut tags: Vec<Hash> = step.ids.iter().map(|id| tag(&key, dataset, Tagged::Record, id)).collect();
-        for subject in gone_subjects(loaded, step, batch) {
+        for subject in gone_subjects(loaded, step) {
             tags.push(tag(&key, dataset, Tagged::Subject, &subject));
         }
         Ok(tags)
@@ -506,7 +507,13 @@ impl Engine {
 
 impl Engine {
     /// Revises every model, and stores the bytes of the new versions.
-    fn revise(&self, models: &mut BTreeMap<String, AnyModel>, loaded: &Loaded, step: &Step, started: Instant) -> Result<Vec<Outcome>> {
+    pub(super) fn revise(
+        &self,
+        models: &mut BTreeMap<String, AnyModel>,
+        loaded: &Loaded,
+        step: &Step,
+        started: Instant,
+    ) -> Result<Vec<Outcome>> {
         let training = step.retained.training();
         let before = loaded.data.training();
         let seen_in = if step.operation == Operation::Forget { &before } else { &training };
@@ -549,7 +556,7 @@ impl Engine {
     }
 
     /// The dataset after a step, with the parts and the commitments stored that it changes.
-    fn replaced(&self, loaded: &Loaded, step: &Step) -> Result<(Loaded, Revised)> {
+    pub(super) fn replaced(&self, loaded: &Loaded, step: &Step) -> Result<(Loaded, Revised)> {
         let Metadata { schema, reading, part_bits } = &loaded.metadata;
         let name = loaded.row.name.as_str();
         let salts = commitments::follow(&loaded.data, &loaded.salts, &step.retained)?;
@@ -876,7 +883,7 @@ fn widened(loaded: &Loaded, step: Step, batch: &[Carried]) -> Result<Step> {
     Ok(Step { retained: loaded.data.without(&ids)?, ids, ..step })
 }
 
-fn versions(outcomes: &[Outcome], event: Event) -> Vec<Version> {
+pub(super) fn versions(outcomes: &[Outcome], event: Event) -> Vec<Version> {
     let affected = outcomes.iter().filter(|outcome| outcome.affected);
     affected.map(|outcome| Version { model: outcome.after.clone(), event }).collect()
 }
@@ -891,10 +898,10 @@ fn tell(report: &mut RequestReport, outcomes: &[Outcome], started: Instant) -> R
 }
 
 /// The people whose last record leaves.
-fn gone_subjects(loaded: &Loaded, step: &Step, batch: &[Carried]) -> BTreeSet<String> {
+fn gone_subjects(loaded: &Loaded, step: &Step) -> BTreeSet<String> {
     let Some((place, _)) = loaded.data.schema().subject() else { return BTreeSet::new() };
     let values = loaded.data.values(place);
-    let leaving = batch.iter().flat_map(|carried| &carried.ids).filter_map(|id| loaded.data.position(id));
+    let leaving = step.ids.iter().filter_map(|id| loaded.data.position(id));
     let mut gone: BTreeSet<String> = leaving.filter_map(|i| values.text(i)).map(|text| text.trim().to_owned()).collect();
     let (left, place) = (&step.retained, step.retained.schema().subject().map_or(place, |(place, _)| place));
     let values = left.values(place);

@@ -1,0 +1,253 @@
+//! Backups, and what it takes to restore one: all that was forgotten since is forgotten again before anything can be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Instant;
+
+use untrain_ledger::commitment::SetHead;
+use untrain_ledger::log::Log;
+use untrain_ledger::statement::{Erasure, ModelDigests, Statement};
+use untrain_ledger::{Access, Change, Event, Hash, Name, NewStatement, OfRequest, Operation, Request, RequestRow, State, Store};
+
+use super::requests::{Facts, Step, versions};
+use super::stating::{digests, envelope, head};
+use super::{Engine, OpenOptions, now_ms, to_json};
+use crate::clock::Regime;
+use crate::report::{BackupLine, BackupReport, Restoration};
+use crate::trail;
+use crate::{Error, Result, commitments};
+
+impl Engine {
+    /// Copies the store, without its keys, into an absent or empty directory. One key of the store's opens the copy, and destroying
+    /// that key makes the copy unreadable.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub fn backup(&mut self, to: &Path) -> Result<BackupReport> {
+        self.trail()?;
+        // What the log has is in the database of the copy too.
+        self.commit_and_state(Change::default()).map(drop)?;
+        let made = self.store.backup(to, now_ms())?;
+        let unfinished = made.unfinished.map(|error| error.to_string());
+        Ok(BackupReport {
+            to: to.display().to_string(),
+            files: made.files,
+            bytes: made.bytes,
+            backup: line(&made.backup, false),
+            unfinished,
+        })
+    }
+
+    /// The backups that were made of the store.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub fn backups(&self) -> Result<Vec<BackupLine>> {
+        let epochs = self.store.epochs()?.into_iter();
+        Ok(epochs.filter_map(|epoch| epoch.backup.map(|backup| line(&backup, epoch.destroyed))).collect())
+    }
+
+    /// Destroys the key of a backup: nobody can read it from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] for an epoch without a backup.
+    pub fn destroy_backup(&mut self, epoch: u64) -> Result<Vec<BackupLine>> {
+        self.store.destroy_epoch(epoch)?;
+        self.backups()
+    }
+
+    /// Makes a store in `to` of a backup, with the keys in `keys` and the log as it is now, in `log`.
+    ///
+    /// What the log says was forgotten after the backup is forgotten again, in the same steps, and each step has to give the models
+    /// that the log states. Nobody can read the store before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] for a backup, a key or a log that is damaged or another's; [`Error::NotContinued`] for a log that does not
+    /// continue the backup's; [`Error::Unrestored`] if a step does not give what the log states.
+    pub fn restore(from: &Path, keys: &Path, log: &Path, to: &Path, options: OpenOptions<'_>) -> Result<Restoration> {
+        let started = Instant::now();
+        let key = trail::log_key_in(keys)?;
+        let newest = Log::open(log, Access::Read, &key, options.wait)?;
+        let backup = Store::restore(from, keys, to)?;
+        let size = backup.trail.unwrap_or(0);
+        let old = Log::open(&from.join("trail"), Access::Read, &key, options.wait)?;
+        if newest.head().size < size || newest.root_at(size)? != old.head().root {
+            return Err(Error::NotContinued { backup: size, log: newest.head().size });
+        }
+        trail::take_over(keys, log, to)?;
+        let store = Store::open_restoring(to, options.wait, &mut || ())?;
+        let mut engine = Self {
+            store,
+            trail: None,
+            logged: Vec::new(),
+            latest_ms: 0,
+            opened: BTreeMap::new(),
+            datasets: BTreeMap::new(),
+            models: BTreeMap::new(),
+        };
+        let mut restoration = Restoration { from: from.display().to_string(), ..Restoration::default() };
+        for place in engine.store.logged()?..newest.head().size {
+            let entry = newest.entry(place)?;
+            let statement = envelope(&entry)?.statement().clone();
+            let change = engine.again(&statement, log, &mut restoration)?;
+            let adopted = NewStatement {
+                kind: statement.kind(),
+                entry,
+                request: engine.request_of(&statement, &change)?,
+                model: about(&statement),
+                after_erasing: false,
+            };
+            let change = Change { adopted: vec![(adopted, place)], ..change };
+            engine.datasets.clear();
+            drop(engine.store.commit(&change)?);
+        }
+        drop(engine.store.finish_restore(&Change::default())?);
+        restoration.seconds = started.elapsed().as_secs_f64();
+        Ok(restoration)
+    }
+
+    /// What has to be done because the log says so: records are forgotten again; what was trained or learnt since is lost.
+    fn again(&mut self, statement: &Statement, log: &Path, restoration: &mut Restoration) -> Result<Change> {
+        match statement {
+            Statement::Erasure(erasure) if self.store.datasets()?.iter().any(|row| row.name == erasure.dataset) => {
+                self.erase_again(erasure, log, restoration)
+            }
+            Statement::Train(train) => {
+                restoration.lost.push(format!("{} (version {})", train.model, train.version));
+                Ok(Change::default())
+            }
+            Statement::Request(request) => Ok(Change { request: Some(asked(request)?), ..Change::default() }),
+            _ => Ok(Change::default()),
+        }
+    }
+
+    fn erase_again(&mut self, erasure: &Erasure, log: &Path, restoration: &mut Restoration) -> Result<Change> {
+        let dataset = erasure.dataset.as_str();
+        let loaded = self.load(dataset)?;
+        if head(&loaded)? == erasure.after {
+            // Another statement of the same requests, about more models, took the records out already.
+            return self.compare(erasure, restoration).map(|()| Change::default());
+        }
+        let gone: BTreeSet<Hash> = trail::forgotten(log, &erasure.forgotten)?.into_iter().collect();
+        let all = commitments::all(dataset, &loaded.data, &loaded.salts);
+        let ids = all.iter().enumerate().filter(|(_, commitment)| gone.contains(commitment));
+        let ids: Vec<String> = ids.map(|(place, _)| loaded.data.id(place).to_owned()).collect();
+        let step = Step { operation: Operation::Forget, retained: loaded.data.without(&ids)?, ids, unknown: Vec::new(), already: 0 };
+        let mut models = BTreeMap::new();
+        let outcomes = self.revise(&mut models, &loaded, &step, Instant::now())?;
+        let (replaced, revised) = self.replaced(&loaded, &step)?;
+        restoration.forgotten += step.ids.len() as u64;
+        if revised.before == erasure.before {
+            let found: BTreeMap<&Name, ModelDigests> =
+                outcomes.iter().map(|outcome| (&outcome.after.name, digests(&outcome.after))).collect();
+            agree(erasure, revised.after, &found)?;
+            restoration.agreed += 1;
+        } else {
+            restoration.lost.push(format!("records of {dataset} that were learnt"));
+        }
+        let tags = self.tags(&loaded, &step)?;
+        let name = erasure.dataset.clone();
+        let mut requests = Vec::new();
+        for request in &erasure.requests {
+            let row = self.store.request_called(request.request.as_str())?;
+            // A request that was registered before the backup, and carried out after it.
+            if let Some(row) = row.filter(|row| row.request.state == State::Scoped) {
+                requests.push(RequestRow { request: Request { state: State::Closed, ..row.request }, ..row });
+            }
+        }
+        Ok(Change {
+            requests,
+            replace: true,
+            datasets: vec![replaced.row],
+            models: versions(&outcomes, Event::Forget),
+            answers: self.number_of(erasure)?,
+            forgotten: tags.into_iter().map(|tag| (name.clone(), tag)).collect(),
+            ..Change::default()
+        })
+    }
+
+    /// Compares models that a step before has revised.
+    fn compare(&self, erasure: &Erasure, restoration: &mut Restoration) -> Result<()> {
+        let rows = self.store.models_of(erasure.dataset.as_str())?;
+        let found: BTreeMap<&Name, ModelDigests> = rows.iter().map(|row| (&row.name, digests(row))).collect();
+        agree(erasure, erasure.after, &found)?;
+        restoration.agreed += 1;
+        Ok(())
+    }
+
+    /// The number of the first request that an erasure carries out.
+    fn number_of(&self, erasure: &Erasure) -> Result<Option<u64>> {
+        let Some(request) = erasure.requests.first() else { return Ok(None) };
+        Ok(self.store.request_called(request.request.as_str())?.map(|row| row.number))
+    }
+
+    /// The request that a statement is about.
+    fn request_of(&self, statement: &Statement, change: &Change) -> Result<Option<OfRequest>> {
+        let first = match statement {
+            Statement::Request(_) if change.request.is_some() => return Ok(Some(OfRequest::New)),
+            Statement::Erasure(erasure) => erasure.requests.first(),
+            Statement::Purge(purge) => purge.requests.first(),
+            _ => None,
+        };
+        let Some(request) = first else { return Ok(None) };
+        Ok(self.store.request_called(request.request.as_str())?.map(|row| OfRequest::Number(row.number)))
+    }
+}
+
+/// Errs unless the models that a step gives are those that the log states.
+fn agree(erasure: &Erasure, after: SetHead, found: &BTreeMap<&Name, ModelDigests>) -> Result<()> {
+    if after != erasure.after {
+        let (found, stated) = (after.root, erasure.after.root);
+        return Err(Error::Unrestored { what: format!("the dataset {}", erasure.dataset), found, stated });
+    }
+    for model in &erasure.models {
+        let (Some(found), Some(stated)) = (found.get(&model.model), &model.after) else { continue };
+        if found != stated {
+            let what = format!("the model {}", model.model);
+            return Err(Error::Unrestored { what, found: Hash::from(&found.artefact), stated: Hash::from(&stated.artefact) });
+        }
+    }
+    Ok(())
+}
+
+/// A request as the log knows it.
+fn asked(stated: &untrain_ledger::statement::Request) -> Result<Request> {
+    let regime = Regime::ALL.into_iter().find(|regime| regime.name() == stated.regime).unwrap_or_default();
+    let facts = Facts { clocks: regime.clocks(stated.received_ms as i64)?, ..Facts::default() };
+    Ok(Request {
+        id: stated.request.clone(),
+        key: None,
+        operation: Operation::Forget,
+        dataset: stated.dataset.clone(),
+        state: State::Closed,
+        records: stated.records.size,
+        facts: to_json(stated.dataset.as_str(), &facts)?,
+        report: "{}".to_owned(),
+        created_ms: stated.received_ms as i64,
+    })
+}
+
+/// The model and the version that a statement is about.
+fn about(statement: &Statement) -> Option<(Name, u64)> {
+    match statement {
+        Statement::Train(train) => Some((train.model.clone(), train.version)),
+        Statement::Publish(publish) => Some((publish.model.clone(), publish.version)),
+        Statement::Replay(replay) => Some((replay.model.clone(), replay.version)),
+        Statement::Request(_) | Statement::Erasure(_) | Statement::Purge(_) => None,
+    }
+}
+
+fn line(backup: &untrain_ledger::Backup, destroyed: bool) -> BackupLine {
+    BackupLine {
+        epoch: backup.epoch,
+        made_ms: backup.made_ms,
+        records: backup.records,
+        requests: backup.requests,
+        entries: backup.trail,
+        destroyed,
+    }
+}

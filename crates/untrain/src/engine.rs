@@ -73,8 +73,8 @@ pub struct OpenOptions<'a> {
 pub struct TrainOptions {
     /// Whether a model of the same name gives way.
     pub replace: bool,
-    /// Whether the seed follows from what the log was when the model was registered, in place of the recipe's: then nobody can
-    /// have tried seeds.
+    /// Whether the seed follows from what the log was when the model was registered, in place of the recipe's: then the trail shows
+    /// that nobody picked it by hand.
     pub seed_of_log: bool,
 }
 

@@ -111,6 +111,12 @@ pub enum Error {
         /// What is stated.
         stated: untrain_ledger::Hash,
     },
+    /// An auditor whom the policy does not trust.
+    #[error("the policy does not trust the auditor {key}")]
+    UnknownAuditor {
+        /// The auditor's public key.
+        key: String,
+    },
     /// A request that is said to have arrived later than now.
     #[error("the request cannot have arrived in the future")]
     FromTheFuture,
@@ -216,6 +222,7 @@ impl Error {
             | Self::NotScored { .. }
             | Self::NoTrail { .. }
             | Self::OwnKey { .. }
+            | Self::UnknownAuditor { .. }
             | Self::NotContinued { .. }
             | Self::FromTheFuture
             | Self::NoWitness
@@ -282,6 +289,7 @@ impl Error {
             Self::NoRequest { .. } => Some("`untrain requests` lists them".to_owned()),
             Self::NotStated { .. } => Some("train it again: the trail starts with the training".to_owned()),
             Self::NoCommitment { .. } => Some("the next command that writes the dataset makes them".to_owned()),
+            Self::UnknownAuditor { .. } => Some("`untrain keys trust KEY` has the policy trust it".to_owned()),
             Self::NotContinued { .. } => Some("give the log of the same store, as it was when the store was lost: --trail DIR".to_owned()),
             Self::Returning { .. }
             | Self::Unrestored { .. }

@@ -58,6 +58,13 @@ impl Trail {
             Ok(key) => key.name().to_owned(),
             Err(_) => format!("untrain.local/{}", &Hash(*Salt::generate()?.as_bytes()).to_string()[..8]),
         };
+        // A lost key is not made anew under the policy of the old one: what it signed would not be told from what a stranger signs.
+        for file in ["log.key", "issuer.key"] {
+            let path = keys.join(file);
+            if policy_path(dir).is_file() && !path.is_file() && !path.with_extension("next").is_file() {
+                return Err(io_error("read", &path, io::ErrorKind::NotFound.into()));
+            }
+        }
         let log_key = key(&keys.join("log.key"), &name, Role::Log, passphrase)?;
         let name = log_key.verifier().name().to_owned();
         let issuer = key(&keys.join("issuer.key"), &format!("{name}/issuer"), Role::Issuer, passphrase)?;
@@ -189,6 +196,19 @@ fn public_key(keys: &Path, role: Role) -> Result<VerifierKey> {
 
 /// The key in a file, or a new one.
 fn key(path: &Path, name: &str, role: Role, passphrase: Option<&str>) -> Result<SecretKey> {
+    let next = path.with_extension("next");
+    if next.is_file() {
+        // A rotation that was killed: it is finished if the policy has the new key, and else was never begun.
+        let new = SecretKey::load(&next, passphrase)?;
+        let known = path.parent().map(|keys| public_key(keys, role)).transpose()?;
+        if known.as_ref() == Some(new.verifier()) {
+            untrain_ledger::keys::destroy(path)?;
+            fs::rename(&next, path).map_err(|source| io_error("rename", path, source))?;
+        } else {
+            untrain_ledger::keys::destroy(&next)?;
+        }
+    }
+    untrain_ledger::keys::destroy(&path.with_extension("old"))?;
     if !path.exists() {
         SecretKey::generate(name, role)?.save(path, passphrase)?;
     }

@@ -71,8 +71,10 @@ fn goes_through(entry: &LearnerEntry, target: &str) {
     let options = ForgetOptions::default();
     for batch in [&ids[..1], &ids[1..]] {
         let request = engine.forget("visits", batch, &options).unwrap();
-        assert!(request.models[0].version > trained.version, "{}", entry.name);
+        // A model that had not learnt any of them stays as it is.
+        assert!(request.models[0].version >= trained.version, "{}", entry.name);
     }
+    assert!(engine.show_model("model").unwrap().version > trained.version, "{}", entry.name);
     assert!(engine.verify("model").unwrap().equal, "{} after forgetting", entry.name);
     let json = engine.artefact("model").unwrap().json();
     serde_json::from_str::<serde_json::Value>(&json).unwrap();

@@ -244,12 +244,12 @@ fn a_legal_hold_keeps_the_records_and_not_the_model() {
     let report = engine.forget_deferred("people", false).unwrap();
     assert_eq!((report.state.as_str(), report.models[0].records), ("held", 39));
     assert!(engine.verify("income").unwrap().equal);
-    assert_eq!(kinds(&engine).last(), Some(&"publish"), "nothing of the request was purged");
+    assert_eq!(kinds(&engine).iter().filter(|kind| **kind == "purge").count(), 1, "of the model as it was");
     drop(engine);
     assert!(holds(&blobs(&dir), b"marker-town-6!") && holds(&blobs(&dir), b"marker-town-5!"), "the records are kept");
     let mut engine = open(&dir);
     assert_eq!(engine.release(1).unwrap().state, "closed");
-    assert_eq!(kinds(&engine).last(), Some(&"purge"));
+    assert_eq!(kinds(&engine).iter().filter(|kind| **kind == "purge").count(), 2);
     assert!(matches!(engine.release(1), Err(Error::WrongState { .. })));
     drop(engine);
     assert!(!holds(&blobs(&dir), b"marker-town-5!") && !holds(&files(&dir), b"marker-town-5!"), "and are gone");

@@ -104,8 +104,10 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     };
     show::tell_unfinished(app, &report);
     if let (Some(out), Some(number)) = (&args.receipt, report.request) {
-        let files = receipt::write(&engine, number, out)?;
-        app.words.say(&format!("wrote {}", files.join(", ")));
+        match receipt::write(&engine, number, out) {
+            Ok(files) => app.words.say(&format!("wrote {}", files.join(", "))),
+            Err(error) => app.words.warn(&format!("the receipt was not written ({error:#}); `untrain receipt {number}` writes it later")),
+        }
     }
     app.result(&report, show::request)?;
     Ok(Outcome::Done)

@@ -25,8 +25,8 @@ pub(crate) struct Args {
     /// A hyperparameter; may be given many times
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
-    /// The key of all randomness; without it and without one in the recipe file, it follows from what the store's log is now, so
-    /// that nobody can have tried seeds
+    /// The key of all randomness; without it and without one in the recipe file, it follows from what the store's log is now, and
+    /// is not picked by anybody
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Take the place of a model of the same name

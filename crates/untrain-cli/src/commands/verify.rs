@@ -37,7 +37,8 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
 
 fn human(report: &Verification) -> String {
     let verdict = if report.equal { "equal: yes" } else { "equal: NO" };
-    let what = if report.equal { "is byte for byte" } else { "is not" };
+    let same = report.digest == report.retrained_digest && report.state_digest == report.retrained_state_digest;
+    let what = if same { "is byte for byte" } else { "is not" };
     let records = counted(report.records, "record");
     let mut text = format!("{verdict}. The model \"{}\" {what} what training on the {records} that are left gives.\n", report.model);
     text += &facts([
@@ -50,6 +51,7 @@ fn human(report: &Verification) -> String {
     if let (Some(committed), Some(found)) = (report.committed, report.commitment)
         && committed != found
     {
+        text += "The records are not those that the trail speaks of.\n";
         text += &facts([("records committed to", committed.to_string()), ("records found", found.to_string())]);
     }
     if let Some(statement) = &report.statement {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use untrain_core::{Digest, Learner as _, Model as _};
 use untrain_ledger::commitment::CommitmentSet;
 use untrain_ledger::envelope::Envelope;
-use untrain_ledger::keys::Signer;
+use untrain_ledger::keys::{Role, Signer};
 use untrain_ledger::statement::{ModelDigests, Replay, Scope, Statement};
 use untrain_ledger::{Change, Event, ModelRow, NewStatement};
 
@@ -63,6 +63,9 @@ impl Engine {
     /// [`Error::Store`] for a key that is no auditor's.
     pub fn verify_signed(&mut self, model: &str, auditor: &dyn Signer) -> Result<Verification> {
         self.trail()?;
+        if self.policy()?.keys(Role::Auditor).all(|key| key != auditor.verifier()) {
+            return Err(Error::UnknownAuditor { key: auditor.verifier().to_string() });
+        }
         let mut verification = self.verify(model)?;
         let row = self.store.model(model)?;
         let loaded = self.read(row.dataset.as_str())?;

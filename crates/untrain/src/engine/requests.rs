@@ -382,11 +382,12 @@ impl Engine {
             (RequestRef { request: carried.id.clone(), statement }, carried.number)
         };
         let all: Vec<_> = batch.iter().map(reference).collect();
-        let free: Vec<_> = batch.iter().filter(|carried| carried.facts.hold.is_none()).map(reference).collect();
+        let held = batch.iter().any(|carried| carried.facts.hold.is_some());
+        let method = if held { format!("{PURGE_METHOD}; a legal hold keeps records of these requests") } else { PURGE_METHOD.to_owned() };
         let mut statements = self.erased(&all, &shrunk, outcomes, now)?;
         crate::trail::publish_forgotten(self.store.path(), &forgotten)?;
         let destroyed = self.given_up(loaded, replaced, outcomes)?;
-        statements.extend(self.purged(&free, &destroyed, PURGE_METHOD, now)?);
+        statements.extend(self.purged(&all, &destroyed, &method, now)?);
         let (mut evidence, mut holds) = (Vec::new(), Vec::new());
         for (place, carried) in batch.iter().enumerate() {
             let shared = (place == 0).then(|| (revised.excerpt.to_bytes(), forgotten.clone()));

@@ -3,7 +3,8 @@
 use untrain_core::{Digest, Forget as _, Schema};
 use untrain_ledger::commitment::{CommitmentSet, SetHead};
 use untrain_ledger::statement::{
-    Affected, Erasure, Fate, File, ModelDigests, Publish, Purge, Request as RequestStatement, RequestRef, SeedOrigin, Statement, Train,
+    Affected, Erasure, Fate, File, Kind, ModelDigests, Publish, Purge, Request as RequestStatement, RequestRef, SeedOrigin, Statement,
+    Train,
 };
 use untrain_ledger::{Change, Committed, Hash, ModelRow, Name, NewStatement, OfRequest, Place, StatementRow};
 
@@ -16,6 +17,9 @@ use crate::{Error, Recipe, Result};
 const REQUESTS_A_STATEMENT: usize = 24;
 const MODELS_A_STATEMENT: usize = 10;
 const DIGESTS_A_STATEMENT: usize = 48;
+
+/// The end of 9999, for what has no end that is known.
+const NO_END_MS: u64 = 253_402_300_799_000;
 
 /// What happened to a model in a request.
 pub(super) struct Outcome {
@@ -62,8 +66,21 @@ impl Engine {
             let Some(found) = found else { return Err(Error::TrailAhead { path, place }) };
             logged.push((waiting.remove(found).number, place));
         }
-        let last = size.checked_sub(1).map(|last| envelope(&log.entry(last)?).map(|envelope| envelope.statement().at_ms()));
-        self.latest_ms = last.transpose()?.unwrap_or_default() as i64;
+        let mut latest = 0;
+        for place in (0..size).rev() {
+            let statement = envelope(&log.entry(place)?)?.statement().clone();
+            // A request may have arrived long before it was stated.
+            if statement.kind() != Kind::Request {
+                latest = statement.at_ms();
+                break;
+            }
+        }
+        for row in &waiting {
+            if let Place::Waiting(entry) = &row.place {
+                latest = latest.max(envelope(entry)?.statement().at_ms());
+            }
+        }
+        self.latest_ms = latest as i64;
         self.logged = logged;
         self.send(true)
     }
@@ -216,14 +233,22 @@ impl Engine {
         at_ms: i64,
     ) -> Result<Vec<NewStatement>> {
         let number = requests.first().map(|(_, number)| *number);
+        let backups = self.backups()?.into_iter().filter(|backup| !backup.destroyed).map(|backup| backup.epoch.to_string());
+        let backups: Vec<String> = backups.collect();
+        let (method, until) = if backups.is_empty() {
+            (method.to_owned(), None)
+        } else {
+            let epochs = backups.join(", ");
+            (format!("{method}; backups that the keys of epoch {epochs} open may hold it until those are destroyed"), Some(NO_END_MS))
+        };
         let mut statements = Vec::new();
         for requests in requests.chunks(REQUESTS_A_STATEMENT) {
             for destroyed in destroyed.chunks(DIGESTS_A_STATEMENT) {
                 let purge = Purge {
                     requests: requests.iter().map(|(request, _)| request.clone()).collect(),
                     destroyed: destroyed.to_vec(),
-                    method: method.to_owned(),
-                    backups_until_ms: None,
+                    method: method.clone(),
+                    backups_until_ms: until,
                     at_ms: time(at_ms),
                 };
                 statements.push(self.statement(&Statement::Purge(purge), number, None, true)?);

@@ -57,7 +57,7 @@ fn what_a_blob_holds_is_in_no_file_in_any_form_and_after_forgetting_neither_are_
         request: Some(request("adults", Operation::Forget)),
         ..Change::default()
     };
-    assert_eq!(commit(&mut store, &change).unwrap(), [digest]);
+    assert!(commit(&mut store, &change).unwrap().contains(&digest));
     for form in &forms {
         assert_eq!(decrypted_holding(&store, form), 0);
         assert!(holding(place.path(), form).is_empty());

@@ -21,6 +21,7 @@ mod requests;
 mod show;
 mod train;
 mod verify;
+mod witness;
 
 use crate::app::{App, Outcome};
 
@@ -58,6 +59,7 @@ verbs! {
     Release in release,
     Log in log,
     Keys in keys,
+    Witness in witness,
     Learn in learn,
     Verify in verify,
     Show in show,

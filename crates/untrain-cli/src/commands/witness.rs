@@ -1,5 +1,7 @@
 //! `witness`: cosigns a log as long as it only grows, on another machine than the operator's.
 
+mod server;
+
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -31,8 +33,11 @@ pub(crate) struct Args {
     /// Cosign the log that lies in a directory: the `trail` of a store, a copy of it or a mount
     #[arg(long, value_name = "DIR", group = "how")]
     log_dir: Option<PathBuf>,
+    /// Cosign for whoever asks over HTTP at an address, as 127.0.0.1:8080, until the process is ended; TLS is for a proxy to add
+    #[arg(long, value_name = "ADDRESS:PORT", group = "how")]
+    listen: Option<String>,
     /// Where the cosigned checkpoint goes; standard output if not given
-    #[arg(long, value_name = "FILE", requires = "log_dir")]
+    #[arg(long, value_name = "FILE", requires = "log_dir", conflicts_with = "listen")]
     out: Option<PathBuf>,
 }
 
@@ -53,6 +58,9 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     let mut witness = Witness::open(&args.state, key.verifier(), logs.clone(), app.wait).map_err(untrain::Error::from)?;
     if let Some(dir) = &args.log_dir {
         cosign(&mut witness, &key, &logs, dir, args.out.as_deref(), app)?;
+    }
+    if let Some(address) = &args.listen {
+        server::serve(&mut witness, &key, address, app)?;
     }
     Ok(Outcome::Done)
 }

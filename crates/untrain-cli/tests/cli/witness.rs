@@ -1,7 +1,10 @@
 //! `witness` and its cosignatures: what is refused before, what is accepted after, and what a witness does not cosign.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use untrain_ledger::Access;
@@ -65,11 +68,53 @@ impl Watched {
     }
 }
 
+/// A witness that listens; it is killed when it goes.
+struct Listener {
+    child: Child,
+    url: String,
+}
+
+impl Listener {
+    fn new(watched: &Watched) -> Self {
+        let line = ["witness", "--key", "witness.key", "--state", "state", "--log", &watched.log, "--listen", "127.0.0.1:0"];
+        let mut child = watched.place.command(&line).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        Self { child, url: said.trim().rsplit(' ').next().unwrap().to_owned() }
+    }
+
+    /// Sends bytes as they stand; gives the status, and the answer from there on.
+    fn send(&self, request: &[u8]) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.url.strip_prefix("http://").unwrap()).unwrap();
+        stream.write_all(request).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.strip_prefix("HTTP/1.1 ").map_or(0, |rest| rest[..3].parse().unwrap());
+        (status, answer)
+    }
+
+    fn post(&self, body: &str) -> (u16, String) {
+        self.send(format!("POST /add-checkpoint HTTP/1.1\r\nHost: w\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes())
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let to = to.join(entry.file_name());
-        if entry.path().is_dir() { copy(&entry.path(), &to) } else { drop(fs::copy(entry.path(), to).unwrap()) }
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
     }
 }
 
@@ -186,4 +231,74 @@ fn usage_is_told() {
     assert!(watched.place.refused(2, &line).contains("nonsense is no public key of a log"));
     assert!(watched.place.refused(2, &line[..7]).contains("--log-dir"));
     assert!(watched.place.refused(2, &watched.line("nowhere", &[])).contains("nowhere is not a log"));
+}
+
+#[test]
+fn a_witness_that_listens_is_asked_by_the_operator() {
+    let watched = Watched::new();
+    let listener = Listener::new(&watched);
+    let submit = |code: i32, listener: &Listener| {
+        let ran = watched.place.run(&["log", "--submit", &listener.url]);
+        assert_eq!(ran.code, code, "{}{}", ran.out, ran.err);
+        ran.err
+    };
+    watched.audit(3);
+    submit(0, &listener);
+    watched.audit(0);
+    watched.place.done(&["log", "--submit", &format!("{}/", listener.url)]);
+    copy(&watched.place.path("store"), &watched.place.path("copy"));
+    watched.place.done(&["forget", "people", "--id", "r8"]);
+    watched.audit(3);
+    drop(listener);
+    // Another process goes on where that one was killed.
+    let listener = Listener::new(&watched);
+    submit(0, &listener);
+    watched.audit(0);
+    watched.check(0);
+    fs::rename(watched.place.path("store"), watched.place.path("later")).unwrap();
+    fs::rename(watched.place.path("copy"), watched.place.path("store")).unwrap();
+    assert!(submit(1, &listener).contains("it was set back"));
+    watched.place.done(&["forget", "people", "--id", "r9"]);
+    assert!(submit(1, &listener).contains("the log is forked"));
+    let url = listener.url.clone();
+    drop(listener);
+    assert!(watched.place.refused(3, &["log", "--submit", &url]).contains("cannot ask http://127.0.0.1"));
+    assert!(watched.place.refused(2, &["log", "--submit", "https://example.org"]).contains("plain HTTP"));
+}
+
+#[test]
+fn requests_are_answered_as_the_protocol_says() {
+    let watched = Watched::new();
+    let listener = Listener::new(&watched);
+    let checkpoint = fs::read_to_string(watched.place.path(TRAIL).join("checkpoint")).unwrap();
+    let size: u64 = checkpoint.lines().nth(1).unwrap().parse().unwrap();
+    let (status, answer) = listener.post(&format!("old 1\n\n{checkpoint}"));
+    assert!(status == 409 && answer.contains("Content-Type: text/x.tlog.size\r\n") && answer.ends_with("\r\n\r\n0\n"), "{answer}");
+    assert_eq!(listener.post(&format!("old {}\n\n{checkpoint}", size + 1)).0, 400);
+    let (status, answer) = listener.post(&format!("old 0\n\n{checkpoint}"));
+    assert!(status == 200 && answer.contains("\r\n\r\n\u{2014} example.org/witness "), "{answer}");
+    let (status, answer) = listener.post(&format!("old 0\n\n{checkpoint}"));
+    assert!(status == 409 && answer.ends_with(&format!("\r\n\r\n{size}\n")), "{answer}");
+    assert_eq!(listener.post(&format!("old {size}\n\n{checkpoint}")).0, 200);
+    let (origin, rest) = checkpoint.split_once('\n').unwrap();
+    assert_eq!(listener.post(&format!("old 0\n\nanother\n{rest}")).0, 404);
+    assert_eq!(listener.post(&format!("old 0\n\n{origin}\n{}", rest.replacen(&size.to_string(), "9", 1))).0, 403);
+    assert_eq!(listener.post("old 0\n").0, 400);
+    for (head, status) in [
+        ("GET /add-checkpoint HTTP/1.1\r\n\r\n", 405),
+        ("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 404),
+        ("POST /add-checkpoint HTTP/1.1\r\n\r\n", 411),
+        ("POST /add-checkpoint HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0", 411),
+        ("POST /add-checkpoint HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n00", 411),
+        ("POST /add-checkpoint HTTP/1.1\r\nContent-Length: +1\r\n\r\n0", 400),
+        ("POST /add-checkpoint HTTP/1.1\r\nContent-Length: 1\r\n\r\n0", 400),
+        ("POST /add-checkpoint HTTP/1.1\r\nContent-Length: 98305\r\n\r\n", 413),
+        ("nonsense\r\n\r\n", 400),
+        // A request that breaks off is not answered.
+        ("POST /add-checkpoint HTTP/1.1\r\nContent-Length: 9\r\n\r\nold", 0),
+    ] {
+        assert_eq!(listener.send(head.as_bytes()).0, status, "{head}");
+    }
+    assert_eq!(listener.send(format!("POST / HTTP/1.1\r\nA: {}", "x".repeat(20_000)).as_bytes()).0, 431);
+    assert_eq!(listener.post(&format!("old {size}\n\n{checkpoint}")).0, 200);
 }

@@ -7,6 +7,7 @@ use untrain_ledger::keys::{Role, SecretKey, VerifierKey};
 use untrain_ledger::log::Log;
 use untrain_ledger::policy::Policy;
 use untrain_ledger::statement::Statement;
+use untrain_ledger::witness::Submission;
 
 use super::Engine;
 use super::stating::envelope;
@@ -176,6 +177,16 @@ impl Engine {
         let trail = self.trail.as_mut().ok_or_else(|| Error::NoTrail { path: trail::place(&dir) })?;
         trail.add_cosignatures(note.text(), &cosignatures)?;
         self.log(0, 0)
+    }
+
+    /// What a witness is asked that cosigned `old` entries last: the checkpoint, and the proof that it continues them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoTrail`]; [`Error::Store`] if the log has fewer entries.
+    pub fn submission(&self, old: u64) -> Result<Submission> {
+        let log = trail::read_log(self.store.path())?;
+        Ok(Submission { old, proof: log.consistency(old)?, checkpoint: log.checkpoint().clone() })
     }
 }
 

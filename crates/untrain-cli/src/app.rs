@@ -61,7 +61,8 @@ pub(crate) struct App {
     pub(crate) words: Words,
     /// Where the result goes.
     pub(crate) screen: Screen,
-    wait: Duration,
+    /// How long to wait for others.
+    pub(crate) wait: Duration,
     passphrase_file: Option<PathBuf>,
 }
 

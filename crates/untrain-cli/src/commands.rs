@@ -23,6 +23,7 @@ mod restore;
 mod show;
 mod train;
 mod verify;
+mod witness;
 
 use crate::app::{App, Outcome};
 
@@ -60,6 +61,7 @@ verbs! {
     Release in release,
     Log in log,
     Keys in keys,
+    Witness in witness,
     Backup in backup,
     Restore in restore,
     Learn in learn,

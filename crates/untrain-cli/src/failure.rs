@@ -13,6 +13,14 @@ pub(crate) const USAGE: u8 = 2;
 /// The exit code where the store or the system failed.
 const SYSTEM: u8 = 3;
 
+/// The exit code where the answer is no.
+const NO: u8 = 1;
+
+/// Evidence that is refused, by a verb whose answer goes to standard output only if it is yes.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Refused(pub(crate) String);
+
 /// A request that the command line itself refuses.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -49,7 +57,11 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     // There is nowhere left to complain to.
     let _ = io::stderr().write_all(text.as_bytes());
-    ExitCode::from(if is_usage(error) { USAGE } else { SYSTEM })
+    ExitCode::from(match error.downcast_ref::<Refused>() {
+        Some(_) => NO,
+        None if is_usage(error) => USAGE,
+        None => SYSTEM,
+    })
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {

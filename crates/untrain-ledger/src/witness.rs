@@ -15,6 +15,7 @@ use crate::checkpoint::{Checkpoint, decimal};
 use crate::files::{create_dir, rename, sync_dir, write_synced};
 use crate::keys::{Role, Signer, VerifierKey};
 use crate::lock::Lock;
+use crate::log::Log;
 use crate::merkle::{TreeHead, verify_consistency};
 use crate::note::{Note, NoteSignature};
 use crate::{Access, Error, Hash, Refusal, Result};
@@ -158,6 +159,33 @@ impl Witness {
         remembered.add(cosignature.clone());
         self.remember(&origin, &remembered)?;
         Ok(cosignature)
+    }
+
+    /// Cosigns the checkpoint of a log that lies here, as a copy or a mount, from its tiles alone; gives the checkpoint with the
+    /// cosignature.
+    ///
+    /// # Errors
+    ///
+    /// As [`cosign`](Self::cosign), without [`Refusal::WrongStart`]; [`Refusal::DamagedLog`] for tiles that do not lead to the
+    /// checkpoint, as in a copy that was made while the log grew; [`Error::Io`] for tiles that are missing.
+    pub fn cosign_log(&mut self, log: &Log, signer: &dyn Signer, now: u64) -> Result<Note> {
+        let Checkpoint { origin, head, .. } = log.checkpoint().text().parse()?;
+        let last = self.last(&origin)?.map(|last| last.head);
+        let old = last.map_or(0, |last| last.size);
+        let proof = log.consistency(old)?;
+        if log.root_at(head.size)? != head.root {
+            return Err(Refusal::DamagedLog { what: "a tile".to_owned(), size: head.size }.into());
+        }
+        // Two roots of one size say more than a proof that fails, and they are what others can be shown.
+        if let Some(last) = last {
+            let found = log.root_at(last.size)?;
+            if found != last.root {
+                return Err(Refusal::Forked { size: last.size, first: last.root, second: found }.into());
+            }
+        }
+        let mut note = log.checkpoint().clone();
+        note.add(self.cosign(&Submission { old, proof, checkpoint: note.clone() }, signer, now)?);
+        Ok(note)
     }
 
     fn remember(&self, origin: &str, note: &Note) -> Result<()> {

@@ -23,7 +23,7 @@ use untrain_ledger::commitment::{CommitmentSet, SALT_BYTES, Salt, SetHead};
 use untrain_ledger::envelope::Envelope;
 use untrain_ledger::keys::{Role, SecretKey, Signer as _, VerifierKey};
 use untrain_ledger::log::Log;
-use untrain_ledger::note::Note;
+use untrain_ledger::note::{Note, NoteSignature};
 use untrain_ledger::policy::Policy;
 use untrain_ledger::statement::{Program, SeedOrigin, Statement};
 use untrain_ledger::{Access, Hash, Name};
@@ -101,12 +101,12 @@ impl Trail {
         Ok(self.log.append(entries, &self.log_key)?.start)
     }
 
-    /// Adds the cosignatures of a note to the checkpoint, if it is the same one.
-    pub(crate) fn add_cosignatures(&mut self, note: &Note) -> Result<()> {
-        if note.text() != self.log.checkpoint().text() {
+    /// Adds cosignatures of a checkpoint to the current one, if it is the same.
+    pub(crate) fn add_cosignatures(&mut self, text: &str, cosignatures: &[NoteSignature]) -> Result<()> {
+        if text != self.log.checkpoint().text() {
             return Err(Error::OtherCheckpoint);
         }
-        Ok(self.log.add_cosignatures(note.signatures())?)
+        Ok(self.log.add_cosignatures(cosignatures)?)
     }
 
     pub(crate) fn log_key(&self) -> &VerifierKey {

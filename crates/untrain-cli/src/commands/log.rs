@@ -1,5 +1,7 @@
 //! `log`: what the store stated in public.
 
+mod submit;
+
 use std::path::PathBuf;
 
 use untrain::LogReport;
@@ -18,17 +20,22 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: u64,
     /// Check every entry, every hash and every signature
-    #[arg(long, conflicts_with_all = ["from", "cosign"])]
+    #[arg(long, conflicts_with_all = ["from", "cosign", "submit"])]
     audit: bool,
     /// Add the cosignatures in a file, as `untrain witness` writes them
     #[arg(long, value_name = "FILE")]
     cosign: Option<PathBuf>,
+    /// Ask a witness that listens, as http://127.0.0.1:8080, for its cosignature, and add it
+    #[arg(long, value_name = "URL", conflicts_with_all = ["from", "cosign"])]
+    submit: Option<String>,
 }
 
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     let report = if let Some(path) = &args.cosign {
         let text = std::fs::read_to_string(path).map_err(|error| Usage::new(format!("cannot read {}: {error}", path.display())))?;
         app.write()?.cosign(&text)?
+    } else if let Some(url) = &args.submit {
+        submit::submit(url, app)?
     } else if args.audit {
         let engine = app.read()?;
         app.words.working("checking the log", || engine.audit_log())?

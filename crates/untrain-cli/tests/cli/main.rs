@@ -13,3 +13,4 @@ mod recommend;
 mod show;
 mod store;
 mod train;
+mod witness;

@@ -107,6 +107,8 @@ fn help_says_what_there_is() {
       predict      Predict the records of a file
       evaluate     Compare a model's predictions with the truth, on the held-out records or on a file
       forget       Forget records: in the dataset and in every model trained on it
+      receipt      Write the receipt of a request, which anybody can check offline
+      check        Check a receipt, offline: signatures, the log, the chain of statements, and replays
       requests     List requests to forget, those due first; or note what happened to one
       hold         Put a legal hold on a deferred request: the models will forget, and the records will
                    be kept
@@ -114,6 +116,7 @@ fn help_says_what_there_is() {
       log          Show the trail: the log of all trainings and deletions; or check it, or add
                    cosignatures
       keys         Show the public keys and the policy of the store; or make, trust or replace keys
+      witness      Be a witness of logs: cosign their checkpoints as long as each continues the last one
       learn        Add the records of a file to a dataset and to every model trained on it
       verify       Retrain a model from the records that are left, and compare digests
       show         Show a dataset, a model, a request, or the store
@@ -138,34 +141,111 @@ fn help_says_what_there_is() {
           --passphrase-file <FILE>  A file whose first line opens the private keys of the store, and
                                     encrypts those of a new one [env: UNTRAIN_PASSPHRASE_FILE]
     "#);
+}
+
+#[test]
+fn help_of_a_verb_says_what_it_takes() {
+    let place = Place::new();
     insta::assert_snapshot!(place.done(&["forget", "--help"]), @r#"
     Forget records: in the dataset and in every model trained on it
 
     Usage: untrain forget [OPTIONS] <--deferred|--id <ID>|--ids <FILE>|--subject <S>|--where <EXPR>> <DATASET>
 
     Arguments:
-      <DATASET>  The dataset
+      <DATASET>
+              The dataset
 
     Options:
-          --id <ID>         The id of a record; may be given many times
-          --ids <FILE>      A file of ids, one a line; - is standard input
-          --subject <S>     A person, with all records; may be given many times
-          --where <EXPR>    A condition on the columns, as in "age < 18 and country = 'FR'"
-          --model <MODEL>   A model that has to forget; all of the dataset's models have to, so naming
-                            fewer is refused
-          --method <NAME>   How to forget [default: exact]
-          --dry-run         Tell what would be forgotten, and change nothing
-          --ignore-unknown  Pass over ids that the dataset does not have
-      -h, --help            Print help
+          --deferred
+              Carry out what was registered with --defer, all at once
+
+          --id <ID>
+              The id of a record; may be given many times
+
+          --ids <FILE>
+              A file of ids, one a line; - is standard input
+
+          --subject <S>
+              A person, with all records; may be given many times
+
+          --where <EXPR>
+              A condition on the columns, as in "age < 18 and country = 'FR'"
+
+          --model <MODEL>
+              A model that has to forget; all of the dataset's models have to, so naming fewer is
+              refused
+
+          --method <NAME>
+              How to forget
+              
+              [default: exact]
+
+          --dry-run
+              Tell what would be forgotten, and change nothing
+
+          --ignore-unknown
+              Pass over ids that the dataset does not have
+
+          --request <NAME>
+              What to call the request: asked again by the same name, it is answered as it was
+
+          --regime <LAW>
+              The law whose clocks run
+
+              Possible values:
+              - none: No clock runs
+              - gdpr: GDPR: one month to answer, two more with notice
+              - ccpa: CCPA: ten business days to confirm, 45 days to answer, 45 more with notice
+              
+              [default: none]
+
+          --received <WHEN>
+              When the request arrived, as a day or a moment: 2026-11-24, 2026-11-24T09:30:00Z; now if
+              not given
+
+          --defer
+              Register the request, and carry it out later with --deferred
+
+          --hold <REASON>
+              A legal hold: the models forget, and the records are kept until `untrain release`
+
+          --receipt <FILE.zip>
+              Write the receipt, with what shows the requester whose records it is about: later that is
+              erased
+
+          --verify
+              Retrain every model and compare before anything is published
+
+      -h, --help
+              Print help (see a summary with '-h')
 
     Options of every verb:
-          --store <DIR>     The directory of datasets, models and requests [env: UNTRAIN_STORE]
-                            [default: untrain-store]
-          --json            Print one JSON object on standard output and nothing else there
-      -q, --quiet           Say nothing on standard error but errors
-          --threads <N>     How many threads to work with; all cores if not given. The bytes of models
-                            do not depend on it
-          --wait <SECONDS>  How long to wait for others who use the store [default: 10]
+          --store <DIR>
+              The directory of datasets, models and requests
+              
+              [env: UNTRAIN_STORE]
+              [default: untrain-store]
+
+          --json
+              Print one JSON object on standard output and nothing else there
+
+      -q, --quiet
+              Say nothing on standard error but errors
+
+          --threads <N>
+              How many threads to work with; all cores if not given. The bytes of models do not depend
+              on it
+
+          --wait <SECONDS>
+              How long to wait for others who use the store
+              
+              [default: 10]
+
+          --passphrase-file <FILE>
+              A file whose first line opens the private keys of the store, and encrypts those of a new
+              one
+              
+              [env: UNTRAIN_PASSPHRASE_FILE]
     "#);
 }
 

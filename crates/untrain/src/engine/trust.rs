@@ -7,6 +7,7 @@ use untrain_ledger::keys::{Role, SecretKey, VerifierKey};
 use untrain_ledger::log::Log;
 use untrain_ledger::policy::Policy;
 use untrain_ledger::statement::Statement;
+use untrain_ledger::witness::Submission;
 
 use super::Engine;
 use super::stating::envelope;
@@ -160,17 +161,32 @@ impl Engine {
     pub fn cosign(&mut self, text: &str) -> Result<LogReport> {
         let note: untrain_ledger::note::Note = text.parse().map_err(untrain_ledger::Error::from)?;
         let policy = self.policy()?;
-        let mut found = false;
+        let mut trusted = Vec::new();
         for key in policy.keys(Role::Witness) {
-            found |= note.cosigned_at("checkpoint", key).map_err(untrain_ledger::Error::from)?.is_some();
+            if note.cosigned_at("checkpoint", key).map_err(untrain_ledger::Error::from)?.is_some() {
+                trusted.push((key.name(), key.id()));
+            }
         }
-        if !found {
+        if trusted.is_empty() {
             return Err(Error::NoWitness);
         }
+        // What others may have put beside them would take up the room that a checkpoint has for signatures.
+        let ours = note.signatures().iter().filter(|line| trusted.contains(&(line.name.as_str(), line.id)));
+        let cosignatures: Vec<_> = ours.cloned().collect();
         let dir = self.store.path().to_owned();
         let trail = self.trail.as_mut().ok_or_else(|| Error::NoTrail { path: trail::place(&dir) })?;
-        trail.add_cosignatures(&note)?;
+        trail.add_cosignatures(note.text(), &cosignatures)?;
         self.log(0, 0)
+    }
+
+    /// What a witness is asked that cosigned `old` entries last: the checkpoint, and the proof that it continues them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoTrail`]; [`Error::Store`] if the log has fewer entries.
+    pub fn submission(&self, old: u64) -> Result<Submission> {
+        let log = trail::read_log(self.store.path())?;
+        Ok(Submission { old, proof: log.consistency(old)?, checkpoint: log.checkpoint().clone() })
     }
 }
 

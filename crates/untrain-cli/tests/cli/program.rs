@@ -117,6 +117,10 @@ fn help_says_what_there_is() {
                    cosignatures
       keys         Show the public keys and the policy of the store; or make, trust or replace keys
       witness      Be a witness of logs: cosign their checkpoints as long as each continues the last one
+      backup       Copy the store, encrypted, to a directory; or list the copies, or make one unreadable
+                   for ever
+      restore      Make a store of a backup: what the log says was forgotten since is forgotten again
+                   before anything can be read
       learn        Add the records of a file to a dataset and to every model trained on it
       verify       Retrain a model from the records that are left, and compare digests
       show         Show a dataset, a model, a request, or the store

@@ -192,7 +192,7 @@ fn an_old_blob_that_cannot_be_erased_is_told_and_erased_by_the_next_commit() {
 
     fs::remove_dir(&old).unwrap();
     fs::write(&old, "one").unwrap();
-    assert_eq!(commit(&mut store, &Change::default()).unwrap(), [row.parts[0].digest]);
+    assert!(commit(&mut store, &Change::default()).unwrap().contains(&row.parts[0].digest));
     assert!(!old.exists());
 }
 

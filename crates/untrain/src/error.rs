@@ -101,6 +101,14 @@ pub enum Error {
         /// How many the other has.
         log: u64,
     },
+    /// A log that is older than what its key has signed, so that deletions may be missing in it.
+    #[error("the log has {found} entries, and its key has signed {signed}: what was forgotten since would come back")]
+    OldLog {
+        /// How many entries it has.
+        found: u64,
+        /// How many its key has signed.
+        signed: u64,
+    },
     /// A step of a restoring that does not give what the log states.
     #[error("{what} would be {found}, and the log states {stated}")]
     Unrestored {
@@ -224,6 +232,7 @@ impl Error {
             | Self::OwnKey { .. }
             | Self::UnknownAuditor { .. }
             | Self::NotContinued { .. }
+            | Self::OldLog { .. }
             | Self::FromTheFuture
             | Self::NoWitness
             | Self::OtherCheckpoint
@@ -290,7 +299,9 @@ impl Error {
             Self::NotStated { .. } => Some("train it again: the trail starts with the training".to_owned()),
             Self::NoCommitment { .. } => Some("the next command that writes the dataset makes them".to_owned()),
             Self::UnknownAuditor { .. } => Some("`untrain keys trust KEY` has the policy trust it".to_owned()),
-            Self::NotContinued { .. } => Some("give the log of the same store, as it was when the store was lost: --trail DIR".to_owned()),
+            Self::OldLog { .. } | Self::NotContinued { .. } => {
+                Some("give the log of the same store, as it was when the store was lost: --trail DIR".to_owned())
+            }
             Self::Returning { .. }
             | Self::Unrestored { .. }
             | Self::FromTheFuture

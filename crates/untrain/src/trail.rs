@@ -7,6 +7,7 @@
 //! keys/issuer.key         signs statements
 //! keys/suppression.key    hides what was forgotten, so that it can be recognised when it comes back
 //! keys/policy.txt         whom to trust: given to whoever checks receipts
+//! keys/signed             how many entries the log had when its key signed last
 //! ```
 //!
 //! What is stated stands in the database first, in the same commit as what it is about, and goes to the log after it. A process
@@ -33,6 +34,8 @@ use crate::{Error, Recipe, Result};
 const LOG: &str = "trail";
 const KEYS: &str = "keys";
 const FORGOTTEN: &str = "forgotten";
+/// How many entries the log had when its key signed last.
+const SIGNED: &str = "signed";
 
 /// What a keyed hash is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +47,7 @@ pub(crate) enum Tagged {
 /// The trail, open for stating.
 #[derive(Debug)]
 pub(crate) struct Trail {
+    keys: PathBuf,
     log: Log,
     log_key: SecretKey,
     issuer: SecretKey,
@@ -74,7 +78,7 @@ impl Trail {
             write_new(&policy, text.as_bytes())?;
         }
         let log = if Log::exists(&log) { Log::open(&log, Access::Write, log_key.verifier(), wait)? } else { Log::create(&log, &log_key)? };
-        Ok(Self { log, log_key, issuer })
+        Ok(Self { keys, log, log_key, issuer })
     }
 
     pub(crate) fn log(&self) -> &Log {
@@ -98,7 +102,11 @@ impl Trail {
 
     /// Appends entries, and gives the index of the first.
     pub(crate) fn append(&mut self, entries: &[Vec<u8>]) -> Result<u64> {
-        Ok(self.log.append(entries, &self.log_key)?.start)
+        let appended = self.log.append(entries, &self.log_key)?;
+        // It need not be durable: that it lags behind is no harm, and a restoring that is given an older log is noticed by it.
+        let path = self.keys.join(SIGNED);
+        fs::write(&path, format!("{}\n", appended.end)).map_err(|source| io_error("write", &path, source))?;
+        Ok(appended.start)
     }
 
     /// Adds cosignatures of a checkpoint to the current one, if it is the same.
@@ -284,6 +292,11 @@ pub(crate) fn log_key_in(keys: &Path) -> Result<VerifierKey> {
     public_key(keys, Role::Log)
 }
 
+/// How many entries the log at least has that these keys sign; 0 where that is not known.
+pub(crate) fn signed(keys: &Path) -> u64 {
+    fs::read_to_string(keys.join(SIGNED)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
 /// Publishes the commitments that an erasure is about, in a file that is named by the root of their set. Whoever restores a backup
 /// that still has the records finds them by these; without the salts they are random bytes.
 pub(crate) fn publish_forgotten(dir: &Path, forgotten: &[Hash]) -> Result<()> {
@@ -312,7 +325,7 @@ pub(crate) fn forgotten(log: &Path, stated: &SetHead) -> Result<Vec<Hash>> {
 
 /// Puts the keys and the log as they are now beside a store that was restored, in the place of the backup's log.
 pub(crate) fn take_over(keys: &Path, log: &Path, to: &Path) -> Result<()> {
-    for name in ["log.key", "issuer.key", "suppression.key", "policy.txt"] {
+    for name in ["log.key", "issuer.key", "suppression.key", "policy.txt", SIGNED] {
         let (from, to) = (keys.join(name), to.join(KEYS).join(name));
         if from.is_file() && !to.is_file() {
             let bytes = fs::read(&from).map_err(|source| io_error("read", &from, source))?;

@@ -418,8 +418,10 @@ fn a_restored_store_has_forgotten_what_was_forgotten_after_the_backup() {
     let live = engine.show_model("income").unwrap();
     drop(engine);
 
-    // With the log of the time of the backup, what was forgotten since would come back: the keys' own log tells.
     let restore = |log: &Path, to: &Path| Engine::restore(&backup, &dir.join("keys"), log, to, OpenOptions::default());
+    // With the log of the time of the backup, what was forgotten since would come back.
+    let error = restore(&backup.join("trail"), &place.path().join("old")).unwrap_err();
+    assert!(matches!(error, Error::OldLog { .. }), "{error}");
     let restoration = restore(&dir.join("trail"), &restored).unwrap();
     assert_eq!((restoration.forgotten, restoration.agreed, restoration.lost.len()), (3, 2, 0));
     let mut engine = open(&restored);

@@ -67,11 +67,15 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error::Store`] for a backup, a key or a log that is damaged or another's; [`Error::NotContinued`] for a log that does not
-    /// continue the backup's; [`Error::Unrestored`] if a step does not give what the log states.
+    /// continue the backup's; [`Error::OldLog`] for one that is older than what its key has signed; [`Error::Unrestored`] if a step does not give what the log states.
     pub fn restore(from: &Path, keys: &Path, log: &Path, to: &Path, options: OpenOptions<'_>) -> Result<Restoration> {
         let started = Instant::now();
         let key = trail::log_key_in(keys)?;
         let newest = Log::open(log, Access::Read, &key, options.wait)?;
+        let signed = trail::signed(keys);
+        if newest.head().size < signed {
+            return Err(Error::OldLog { found: newest.head().size, signed });
+        }
         let backup = Store::restore(from, keys, to)?;
         let size = backup.trail.unwrap_or(0);
         let old = Log::open(&from.join("trail"), Access::Read, &key, options.wait)?;

@@ -14,7 +14,7 @@ use untrain_ledger::{BucketRow, Committing, Hash, Store};
 use crate::Result;
 
 /// About how many commitments a bucket holds when a dataset is imported.
-const COMMITMENTS_PER_BUCKET: usize = 1024;
+const COMMITMENTS_PER_BUCKET: usize = 4096;
 
 const HASH_BYTES: usize = 32;
 
@@ -26,14 +26,22 @@ pub(crate) fn draw(n: usize) -> Result<Salts> {
     Ok(Salt::generate_many(n)?)
 }
 
-/// The salts of the records that are left where `retained` is a part of `data`, and of those that join.
-///
-/// Records that were there keep theirs.
+/// The salts of `retained`, which is what is left of `data`, or `data` with others: records that were there keep theirs.
 pub(crate) fn follow(data: &Dataset, salts: &Salts, retained: &Dataset) -> Result<Salts> {
-    let joining = (0..retained.len()).filter(|i| data.position(retained.id(*i)).is_none()).count();
-    let mut fresh = draw(joining)?.into_iter();
-    let kept = |i: usize| data.position(retained.id(i)).map(|at| salts[at]);
-    Ok((0..retained.len()).filter_map(|i| kept(i).or_else(|| fresh.next())).collect())
+    let mut fresh = draw(retained.len().saturating_sub(data.len()))?;
+    let (mut followed, mut at) = (Vec::with_capacity(retained.len()), 0);
+    // Both are in the order of their ids.
+    for id in retained.ids().iter().flatten() {
+        while at < data.len() && data.id(at) < id {
+            at += 1;
+        }
+        if at < data.len() && data.id(at) == id {
+            followed.push(salts[at]);
+        } else {
+            followed.push(fresh.pop().map_or_else(|| draw(1).map(|drawn| drawn[0]), Ok)?);
+        }
+    }
+    Ok(followed)
 }
 
 /// The digest of a record's values.

@@ -24,6 +24,7 @@ mod hash;
 mod learner;
 mod prediction;
 mod schema;
+mod wording;
 
 pub use any::{AnyLearner, AnyModel};
 pub use bytes::{Reader, Writer};
@@ -37,3 +38,4 @@ pub use hash::{Seed, mix, one_of, unit};
 pub use learner::{Artefact, Choices, Forget, Importance, Learner, Model};
 pub use prediction::Predictions;
 pub use schema::{Column, Holdout, Kind, Role, Schema, Task};
+pub use wording::{count, counted, moment};

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -43,6 +43,19 @@ pub(crate) fn entries(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
     read.map(|entry| entry.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path())))
         .collect::<io::Result<_>>()
         .map_err(Error::io("read", dir))
+}
+
+/// Overwrites a file with zeros and erases it, each durably; an absent file is none.
+pub(crate) fn overwrite_and_erase(path: &Path) -> Result<()> {
+    let mut file = match OpenOptions::new().write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file.map_err(Error::io("overwrite", path))?,
+    };
+    let length = file.metadata().map_err(Error::io("read", path))?.len();
+    io::copy(&mut io::repeat(0).take(length), &mut file).and_then(|_| file.sync_all()).map_err(Error::io("overwrite", path))?;
+    drop(file);
+    fs::remove_file(path).map_err(Error::io("erase", path))?;
+    sync_dir(parent(path))
 }
 
 pub(crate) fn parent(path: &Path) -> &Path {

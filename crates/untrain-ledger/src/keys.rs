@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
-use crate::files::{parent, sync_dir};
+use crate::files::{overwrite_and_erase, parent, sync_dir};
 use crate::{Error, Hash, Refusal, Result};
 
 const PRIVATE: &str = "PRIVATE+KEY+";
@@ -314,15 +314,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// [`Error::Io`]; an absent file is none.
 pub fn destroy(path: &Path) -> Result<()> {
-    let mut file = match OpenOptions::new().write(true).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::io("write", path)(error)),
-    };
-    let bytes = file.metadata().map_err(Error::io("write", path))?.len();
-    file.write_all(&vec![0; bytes as usize]).and_then(|()| file.sync_all()).map_err(Error::io("write", path))?;
-    fs::remove_file(path).map_err(Error::io("remove", path))?;
-    sync_dir(parent(path))
+    overwrite_and_erase(path)
 }
 
 /// The name, the role and the 32 bytes in `<name>+<id>+<base64 of type and bytes>`; the id is for the caller to check.

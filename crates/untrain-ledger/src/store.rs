@@ -234,6 +234,15 @@ impl Store {
         requests::all(&self.connection).map_err(Error::database(&self.database))
     }
 
+    /// The requests on a dataset that have come so far and no further, the first one first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub fn requests_in(&self, dataset: &str, state: State) -> Result<Vec<RequestRow>> {
+        requests::in_state(&self.connection, dataset, state).map_err(Error::database(&self.database))
+    }
+
     /// The request with this number.
     ///
     /// # Errors

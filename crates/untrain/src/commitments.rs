@@ -120,6 +120,8 @@ pub(crate) fn store(store: &Store, commitments: &[Hash]) -> Result<Committing> {
 
 /// What a change of a dataset does to its commitment.
 pub(crate) struct Revised {
+    /// The commitments that left, in order.
+    pub(crate) left: Vec<Hash>,
     /// The commitment afterwards.
     pub(crate) committing: Committing,
     pub(crate) before: SetHead,
@@ -129,7 +131,8 @@ pub(crate) struct Revised {
 }
 
 /// Takes commitments out of a set that is stored, and puts others in.
-pub(crate) fn revise(store: &Store, old: &Committing, size: u64, leaving: &[Hash], joining: &[Hash]) -> Result<Revised> {
+pub(crate) fn revise(store: &Store, old: &Committing, size: u64, left: Vec<Hash>, joining: &[Hash]) -> Result<Revised> {
+    let leaving = &left[..];
     let touched: BTreeSet<u32> = leaving.iter().chain(joining).map(|commitment| prefix(commitment, old.bits)).collect();
     let mut loaded: BTreeMap<u32, Vec<Hash>> = BTreeMap::new();
     for row in old.buckets.iter().filter(|row| touched.contains(&row.prefix)) {
@@ -151,7 +154,7 @@ pub(crate) fn revise(store: &Store, old: &Committing, size: u64, leaving: &[Hash
     }
     rows.sort_unstable_by_key(|row| row.prefix);
     let after = set.head();
-    Ok(Revised { committing: Committing { root: after.root, bits: old.bits, buckets: rows }, before, after, excerpt })
+    Ok(Revised { committing: Committing { root: after.root, bits: old.bits, buckets: rows }, before, after, excerpt, left })
 }
 
 fn put(store: &Store, prefix: u32, mut bucket: Vec<Hash>) -> Result<Option<BucketRow>> {

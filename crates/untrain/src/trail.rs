@@ -63,8 +63,8 @@ impl Trail {
             Err(_) => format!("untrain.local/{}", &Hash(*Salt::generate()?.as_bytes()).to_string()[..8]),
         };
         // A lost key is not made anew under the policy of the old one: what it signed would not be told from what a stranger signs.
-        for file in ["log.key", "issuer.key"] {
-            let path = keys.join(file);
+        for role in [Role::Log, Role::Issuer] {
+            let path = keys.join(format!("{}.key", word(role)));
             if policy_path(dir).is_file() && !path.is_file() && !path.with_extension("next").is_file() {
                 return Err(io_error("read", &path, io::ErrorKind::NotFound.into()));
             }
@@ -125,11 +125,10 @@ impl Trail {
         self.issuer.verifier()
     }
 
-    /// Takes a new key into use and destroys the old one; gives the size of the log, from which on the old one signs nothing.
-    pub(crate) fn rotate(&mut self, dir: &Path, role: Role, new: SecretKey, passphrase: Option<&str>, old: &VerifierKey) -> Result<u64> {
-        let size = self.log.head().size;
-        let keys = dir.join(KEYS);
-        let path = keys.join(if role == Role::Log { "log.key" } else { "issuer.key" });
+    /// Takes a new key of the log or of the issuer into use and destroys the old one, which signs nothing from this size on.
+    pub(crate) fn rotate(&mut self, dir: &Path, new: SecretKey, passphrase: Option<&str>, old: &VerifierKey) -> Result<()> {
+        let (role, size) = (old.role(), self.log.head().size);
+        let path = self.keys.join(format!("{}.key", word(role)));
         if role == Role::Log {
             // The checkpoint has both keys' signatures before the new key is the log's.
             let note = Note::sign(self.log.checkpoint().text(), &new)?;
@@ -139,23 +138,20 @@ impl Trail {
         untrain_ledger::keys::destroy(&next)?;
         new.save(&next, passphrase)?;
         // From here on the policy has to know the new key: it is written before the key is in its place.
-        let mut lines: Vec<String> = read_policy(&keys)?.text().lines().map(str::to_owned).collect();
-        let word = if role == Role::Log { "log" } else { "issuer" };
-        let place = lines.iter().rposition(|line| line.starts_with(word)).map_or(0, |place| place + 1);
-        lines.insert(place, format!("{word} {}", new.verifier()));
+        let mut lines: Vec<String> = read_policy(&self.keys)?.text().lines().map(str::to_owned).collect();
+        let place = lines.iter().rposition(|line| line.starts_with(word(role))).map_or(0, |place| place + 1);
+        lines.insert(place, format!("{} {}", word(role), new.verifier()));
         lines.push(format!("retired {old} {size}"));
         replace_policy(dir, &(lines.join("\n") + "\n"))?;
         fs::rename(&path, &gone).and_then(|()| fs::rename(&next, &path)).map_err(|source| io_error("rename", &path, source))?;
         untrain_ledger::keys::destroy(&gone)?;
         if role == Role::Log {
-            let verifier = new.verifier().clone();
-            let log = std::mem::replace(&mut self.log_key, new);
-            drop(log);
-            self.log.take_key(&verifier)?;
+            self.log.take_key(new.verifier())?;
+            self.log_key = new;
         } else {
             self.issuer = new;
         }
-        Ok(size)
+        Ok(())
     }
 }
 
@@ -200,6 +196,16 @@ pub(crate) fn replace_policy(dir: &Path, text: &str) -> Result<()> {
 fn public_key(keys: &Path, role: Role) -> Result<VerifierKey> {
     let policy = read_policy(keys)?;
     policy.keys(role).last().cloned().ok_or_else(|| Error::NoTrail { path: keys.join("policy.txt") })
+}
+
+/// A role as one word, as it stands in a policy.
+pub(crate) fn word(role: Role) -> &'static str {
+    match role {
+        Role::Log => "log",
+        Role::Issuer => "issuer",
+        Role::Witness => "witness",
+        Role::Auditor => "auditor",
+    }
 }
 
 /// The key in a file, or a new one.

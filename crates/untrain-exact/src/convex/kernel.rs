@@ -1,10 +1,6 @@
 //! Loops over vectors, compiled for the widest registers that the machine has.
 
-/// Runs `work`, which must be inlined into it, with the registers that the machine has.
-#[inline(always)]
-pub(super) fn wide<R>(work: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(work)
-}
+pub(super) use crate::lanes::wide;
 
 /// How many lanes the loops are written for.
 pub(super) const LANES: usize = 8;

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use untrain_core::Guarantee;
+pub(super) use untrain_core::{count as number, counted};
 
 use crate::statement::{Affected, Fate, Purge, Request, Scope};
 
@@ -26,24 +27,6 @@ pub fn plain(text: &str) -> String {
     plain
 }
 
-/// A number with commas between thousands.
-pub(super) fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number and a noun, in the plural unless it is one.
-pub(super) fn counted(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", number(n), if n == 1 { "" } else { "s" })
-}
-
 /// A number of entries of a log.
 pub(super) fn entries(n: u64) -> String {
     if n == 1 { "1 entry".to_owned() } else { format!("{} entries", number(n)) }
@@ -51,17 +34,7 @@ pub(super) fn entries(n: u64) -> String {
 
 /// A moment of the calendar, in UTC.
 pub(super) fn moment(ms: u64) -> String {
-    let minutes = ms / 60_000;
-    let (days, minute) = (minutes / 1440, minutes % 1440);
-    // From days since 1970 to a date, in eras of 400 years that begin in March (Hinnant, chrono-compatible date algorithms).
-    let shifted = days + 719_468;
-    let (era, day) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let (month, day) = (if from_march < 10 { from_march + 3 } else { from_march - 9 }, day_of_year - (153 * from_march + 2) / 5 + 1);
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", minute / 60, minute % 60)
+    untrain_core::moment(i64::try_from(ms).unwrap_or(i64::MAX))
 }
 
 /// Whether the request was carried out in time.

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::blobs::BlobName;
 use super::seal::{Key, NONCE, random};
-use crate::files::{create_dir, entries, parent, rename, sync_dir};
+use crate::files::{create_dir, entries, overwrite_and_erase, rename, sync_dir};
 use crate::keys::require_private;
 use crate::{Error, Hash, Result};
 
@@ -142,18 +142,6 @@ pub(super) fn destroy(keys: &Path, number: u64) -> Result<()> {
 /// Erases what writers of keys left when they were killed; such keys were never used.
 pub(super) fn erase_unfinished(keys: &Path) -> Result<()> {
     entries(keys)?.iter().filter(|(name, _)| name.starts_with(TEMPORARY)).try_for_each(|(_, path)| overwrite_and_erase(path))
-}
-
-fn overwrite_and_erase(path: &Path) -> Result<()> {
-    let mut file = match OpenOptions::new().write(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        file => file.map_err(Error::io("overwrite", path))?,
-    };
-    let length = file.metadata().map_err(Error::io("read", path))?.len();
-    io::copy(&mut io::repeat(0).take(length), &mut file).and_then(|_| file.sync_all()).map_err(Error::io("overwrite", path))?;
-    drop(file);
-    fs::remove_file(path).map_err(Error::io("erase", path))?;
-    sync_dir(parent(path))
 }
 
 /// Makes the directory for its owner alone; one that is there is left as it is.

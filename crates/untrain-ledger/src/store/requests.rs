@@ -13,6 +13,12 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<RequestRow>> {
     rows(connection, &format!("SELECT {COLUMNS} FROM request ORDER BY number"), [], request)
 }
 
+/// The requests on a dataset that have come so far and no further.
+pub(super) fn in_state(connection: &Connection, dataset: &str, state: State) -> Result<Vec<RequestRow>> {
+    let sql = format!("SELECT {COLUMNS} FROM request WHERE state = ?1 AND dataset = ?2 ORDER BY number");
+    rows(connection, &sql, [state.as_str(), dataset], request)
+}
+
 pub(super) fn numbered(connection: &Connection, number: u64) -> Result<Option<RequestRow>> {
     let sql = format!("SELECT {COLUMNS} FROM request WHERE number = ?1");
     connection.query_row(&sql, [number as i64], request).optional()

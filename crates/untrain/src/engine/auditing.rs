@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use untrain_core::{Digest, Learner as _, Model as _};
-use untrain_ledger::commitment::CommitmentSet;
+use untrain_ledger::commitment::{CommitmentSet, SetHead};
 use untrain_ledger::envelope::Envelope;
 use untrain_ledger::keys::{Role, Signer};
 use untrain_ledger::statement::{ModelDigests, Replay, Scope, Statement};
 use untrain_ledger::{Change, Event, ModelRow, NewStatement};
 
-use super::stating::{digests, envelope, head, time};
+use super::stating::{digests, envelope, time};
 use super::{Engine, Loaded, from_json};
 use crate::report::Verification;
 use crate::trail::program;
@@ -24,8 +24,12 @@ impl Engine {
     /// An unknown model; [`Error::Store`] if stored bytes are damaged.
     pub fn verify(&self, model: &str) -> Result<Verification> {
         let row = self.store.model(model)?;
+        self.compare_with_retrain(&row, &self.read(row.dataset.as_str())?)
+    }
+
+    fn compare_with_retrain(&self, row: &ModelRow, loaded: &Loaded) -> Result<Verification> {
+        let model = row.name.as_str();
         let recipe: Recipe = from_json(model, &row.recipe)?;
-        let loaded = self.read(row.dataset.as_str())?;
         let training = loaded.data.training();
         let timer = Instant::now();
         let retrained = recipe.learner()?.fit(&training)?;
@@ -35,7 +39,7 @@ impl Engine {
         let state_digest = Digest::of(&self.store.blob(&row.state)?);
         let (retrained_digest, retrained_state_digest) = (retrained.digest(), retrained.state_digest());
         let committed = loaded.row.commitment.as_ref().map(|committing| committing.root);
-        let commitment = committed.map(|_| recomputed(&loaded));
+        let commitment = committed.map(|_| recomputed(loaded));
         let last = self.store.history(model)?.into_iter().max_by_key(|publication| publication.version);
         let forget_seconds = last.filter(|publication| publication.event == Event::Forget).map(|_| row.seconds);
         Ok(Verification {
@@ -66,22 +70,22 @@ impl Engine {
         if self.policy()?.keys(Role::Auditor).all(|key| key != auditor.verifier()) {
             return Err(Error::UnknownAuditor { key: auditor.verifier().to_string() });
         }
-        let mut verification = self.verify(model)?;
         let row = self.store.model(model)?;
         let loaded = self.read(row.dataset.as_str())?;
+        let mut verification = self.compare_with_retrain(&row, &loaded)?;
+        let root = verification.commitment.ok_or_else(|| Error::NoCommitment { dataset: row.dataset.to_string() })?;
         let now = self.now();
         let replay = Replay {
             model: row.name.clone(),
             version: row.version,
             statement: self.stated(&row)?,
-            records: untrain_ledger::commitment::SetHead { root: recomputed(&loaded), size: loaded.data.len() as u64 },
+            records: SetHead { root, size: loaded.data.len() as u64 },
             expected: digests(&row),
             obtained: ModelDigests { artefact: verification.retrained_digest, state: verification.retrained_state_digest },
             scope: Scope::Full,
             program: program(),
             at_ms: time(now),
         };
-        let _ = head(&loaded)?;
         let statement = Statement::Replay(replay);
         let entry = Envelope::sign(&statement, auditor)?.to_json().map_err(untrain_ledger::Error::from)?;
         verification.statement = Some(Digest::of(&entry));

@@ -152,7 +152,7 @@ impl Engine {
         }
         let mut batch = vec![carried];
         let wanted: BTreeSet<&String> = step.ids.iter().collect();
-        for row in self.scoped(dataset)? {
+        for row in self.store.requests_in(dataset, State::Scoped)? {
             let other = self.carried(&loaded, &row)?;
             if other.ids.iter().any(|id| wanted.contains(id)) {
                 batch.push(other);
@@ -171,7 +171,7 @@ impl Engine {
     pub fn forget_deferred(&mut self, dataset: &str, verify: bool) -> Result<RequestReport> {
         let started = Instant::now();
         let loaded = self.load_sealed(dataset)?;
-        let rows = self.scoped(dataset)?;
+        let rows = self.store.requests_in(dataset, State::Scoped)?;
         let batch = rows.iter().map(|row| self.carried(&loaded, row)).collect::<Result<Vec<_>>>()?;
         if batch.is_empty() {
             return Err(Error::NothingDeferred { dataset: dataset.to_owned() });
@@ -281,22 +281,18 @@ impl Engine {
         };
         let mut wanted: BTreeSet<String> = ids.iter().cloned().collect();
         let (mut first, mut already) = (None::<u64>, 0);
-        let mut unheard = Vec::new();
-        for subject in &options.subjects {
-            match (select::by_subject(data, std::slice::from_ref(subject)), earlier(Tagged::Subject, subject.trim())?) {
-                (Ok(found), _) => wanted.extend(found),
-                (Err(select::Error::UnknownSubjects { .. }), Some(number)) => {
+        let mut subjects = options.subjects.clone();
+        if let Err(select::Error::UnknownSubjects { subjects: absent, .. }) = select::by_subject(data, &subjects) {
+            for subject in absent {
+                if let Some(number) = earlier(Tagged::Subject, &subject)? {
                     already += 1;
                     first = first.or(Some(number));
+                    subjects.retain(|other| other.trim() != subject);
                 }
-                (Err(select::Error::UnknownSubjects { .. }), None) => unheard.push(subject.clone()),
-                (Err(error), _) => return Err(error.into()),
             }
         }
-        if !unheard.is_empty() {
-            return Err(
-                select::by_subject(data, &unheard).map_or_else(Into::into, |_| Error::NothingDeferred { dataset: dataset.to_owned() })
-            );
+        if !subjects.is_empty() {
+            wanted.extend(select::by_subject(data, &subjects)?);
         }
         let (known, absent): (Vec<String>, Vec<String>) = wanted.into_iter().partition(|id| data.position(id).is_some());
         let mut unknown = Vec::new();
@@ -313,12 +309,6 @@ impl Engine {
         }
         let retained = data.without(&known)?;
         Ok((Step { operation: Operation::Forget, retained, ids: known, unknown, already }, first))
-    }
-
-    /// The requests on a dataset that are not carried out yet.
-    fn scoped(&self, dataset: &str) -> Result<Vec<RequestRow>> {
-        let rows = self.store.requests()?.into_iter();
-        Ok(rows.filter(|row| row.request.state == State::Scoped && row.request.dataset.as_str() == dataset).collect())
     }
 
     /// A registered request, as it is carried out now: with those of its records that are still there.
@@ -369,14 +359,8 @@ impl Engine {
     fn erasure(&self, loaded: &Loaded, step: &Step, batch: &[Carried], done: &Done<'_>) -> Result<Change> {
         let Done { replaced, outcomes, revised, now_ms: now } = *done;
         let name = &loaded.row.name;
-        let forgotten = commitments::of(name.as_str(), &loaded.data, &loaded.salts, &step.ids);
-        let shrunk = Shrunk {
-            dataset: name,
-            schema: &replaced.metadata.schema,
-            before: revised.before,
-            after: revised.after,
-            forgotten: &forgotten,
-        };
+        let forgotten = &revised.left;
+        let shrunk = Shrunk { dataset: name, schema: &replaced.metadata.schema, before: revised.before, after: revised.after, forgotten };
         let reference = |carried: &Carried| {
             let statement = carried.facts.statement.unwrap_or_else(|| Digest::of(b""));
             (RequestRef { request: carried.id.clone(), statement }, carried.number)
@@ -385,7 +369,7 @@ impl Engine {
         let held = batch.iter().any(|carried| carried.facts.hold.is_some());
         let method = if held { format!("{PURGE_METHOD}; a legal hold keeps records of these requests") } else { PURGE_METHOD.to_owned() };
         let mut statements = self.erased(&all, &shrunk, outcomes, now)?;
-        crate::trail::publish_forgotten(self.store.path(), &forgotten)?;
+        crate::trail::publish_forgotten(self.store.path(), forgotten)?;
         let destroyed = self.given_up(loaded, replaced, outcomes)?;
         statements.extend(self.purged(&all, &destroyed, &method, now)?);
         let (mut evidence, mut holds) = (Vec::new(), Vec::new());
@@ -571,7 +555,7 @@ impl Engine {
         let committing = loaded.row.commitment.as_ref().ok_or_else(|| Error::NoCommitment { dataset: name.to_owned() })?;
         let leaving = commitments::of(name, &loaded.data, &loaded.salts, &step.ids);
         let joining = commitments::of(name, &step.retained, &salts, &step.ids);
-        let revised = commitments::revise(&self.store, committing, loaded.row.records, &leaving, &joining)?;
+        let revised = commitments::revise(&self.store, committing, loaded.row.records, leaving, &joining)?;
         let metadata = Metadata { schema: step.retained.schema().clone(), reading: reading.clone(), part_bits: *part_bits };
         let row = untrain_ledger::DatasetRow {
             name: loaded.row.name.clone(),

@@ -12,7 +12,7 @@ use untrain_ledger::witness::Submission;
 use super::Engine;
 use super::stating::envelope;
 use crate::report::{KeyLine, KeysReport, LogLine, LogReport};
-use crate::trail::{self, Trail};
+use crate::trail::{self, Trail, word};
 use crate::{Error, Result};
 
 /// The roles that a policy names keys of, in the order in which they are shown.
@@ -105,7 +105,7 @@ impl Engine {
         let new = SecretKey::generate(old.name(), role)?;
         let dir = self.store.path().to_owned();
         let trail = self.trail.as_mut().ok_or_else(|| Error::NoTrail { path: trail::place(&dir) })?;
-        trail.rotate(&dir, role, new, passphrase, &old)?;
+        trail.rotate(&dir, new, passphrase, &old)?;
         self.keys()
     }
 
@@ -187,16 +187,6 @@ impl Engine {
     pub fn submission(&self, old: u64) -> Result<Submission> {
         let log = trail::read_log(self.store.path())?;
         Ok(Submission { old, proof: log.consistency(old)?, checkpoint: log.checkpoint().clone() })
-    }
-}
-
-/// A role as one word, as it stands in a policy.
-pub(crate) fn word(role: Role) -> &'static str {
-    match role {
-        Role::Log => "log",
-        Role::Issuer => "issuer",
-        Role::Witness => "witness",
-        Role::Auditor => "auditor",
     }
 }
 

@@ -28,6 +28,9 @@ CREATE TABLE statement (
 
 CREATE INDEX statement_of_request ON statement (request);
 CREATE INDEX statement_of_model ON statement (model, version);
+-- What waits is asked for with every change, and so is how far the log is known.
+CREATE INDEX statement_waiting ON statement (number) WHERE entry IS NOT NULL;
+CREATE INDEX statement_place ON statement (place);
 
 -- `id` is random and goes into the log; `key` is what the requester calls the request.
 ALTER TABLE request ADD COLUMN id    TEXT;
@@ -36,6 +39,7 @@ ALTER TABLE request ADD COLUMN state TEXT NOT NULL DEFAULT 'closed';
 ALTER TABLE request ADD COLUMN facts TEXT NOT NULL DEFAULT '{}';
 CREATE UNIQUE INDEX request_id ON request (id);
 CREATE UNIQUE INDEX request_key ON request (key);
+CREATE INDEX request_state ON request (state, dataset);
 
 -- Which requests a request was carried out with: the erasure that covers it stands with the first of them.
 ALTER TABLE request ADD COLUMN carried_with INTEGER REFERENCES request (number);

@@ -5,6 +5,7 @@
 //! request or the state after it.
 
 mod auditing;
+mod docket;
 mod receipts;
 mod requests;
 mod restoring;

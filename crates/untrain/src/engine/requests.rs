@@ -396,7 +396,7 @@ impl Engine {
     }
 
     /// Stores the records of a request by themselves, for a legal hold.
-    fn keep(&self, loaded: &Loaded, ids: &[String]) -> Result<Digest> {
+    pub(super) fn keep(&self, loaded: &Loaded, ids: &[String]) -> Result<Digest> {
         let data = loaded.data.select(ids)?;
         let salts = commitments::follow(&loaded.data, &loaded.salts, &data)?;
         let places = vec![0; data.len()];
@@ -570,7 +570,7 @@ impl Engine {
     }
 
     /// The report of a step that was not taken, or not yet.
-    fn report(&self, loaded: &Loaded, step: &Step, dry_run: bool, started: Instant) -> Result<RequestReport> {
+    pub(super) fn report(&self, loaded: &Loaded, step: &Step, dry_run: bool, started: Instant) -> Result<RequestReport> {
         let dataset = loaded.row.name.as_str();
         let n = step.ids.len() as u64;
         Ok(RequestReport {
@@ -691,7 +691,7 @@ pub(super) fn versions(outcomes: &[Outcome], event: Event) -> Vec<Version> {
 }
 
 /// Puts what became of the models into a report.
-fn tell(report: &mut RequestReport, outcomes: &[Outcome], started: Instant) -> Result<()> {
+pub(super) fn tell(report: &mut RequestReport, outcomes: &[Outcome], started: Instant) -> Result<()> {
     report.models = outcomes.iter().map(|outcome| model_report(&outcome.after)).collect::<Result<_>>()?;
     report.guarantee = report.models.iter().fold(Guarantee::Exact, |all, model| all.and(model.guarantee));
     report.seconds = report.models.iter().map(|model| model.seconds).sum();

@@ -9,11 +9,11 @@ use untrain_ledger::log::Log;
 use untrain_ledger::statement::{Erasure, ModelDigests, Statement};
 use untrain_ledger::{Access, Change, Event, Hash, Name, NewStatement, OfRequest, Operation, Request, RequestRow, State, Store};
 
-use super::requests::{Facts, Step, versions};
+use super::requests::{Facts, Step, tell, versions};
 use super::stating::{digests, envelope, head};
-use super::{Engine, OpenOptions, now_ms, to_json};
+use super::{Engine, OpenOptions, from_json, now_ms, to_json};
 use crate::clock::Regime;
-use crate::report::{BackupLine, BackupReport, Restoration};
+use crate::report::{BackupLine, BackupReport, RequestReport, Restoration};
 use crate::trail;
 use crate::{Error, Result, commitments};
 
@@ -109,6 +109,8 @@ impl Engine {
             engine.datasets.clear();
             drop(engine.store.commit(&change)?);
         }
+        let open = engine.store.requests()?.into_iter().filter(|row| row.number > backup.requests && row.request.state == State::Cancelled);
+        restoration.lost.extend(open.map(|row| format!("request {}, which has to be made again", row.request.id)));
         drop(engine.store.finish_restore(&Change::default())?);
         restoration.seconds = started.elapsed().as_secs_f64();
         Ok(restoration)
@@ -130,11 +132,15 @@ impl Engine {
     }
 
     fn erase_again(&mut self, erasure: &Erasure, log: &Path, restoration: &mut Restoration) -> Result<Change> {
-        let dataset = erasure.dataset.as_str();
+        let (dataset, started) = (erasure.dataset.as_str(), Instant::now());
         let loaded = self.load(dataset)?;
         if head(&loaded)? == erasure.after {
             // Another statement of the same requests, about more models, took the records out already.
-            return self.compare(erasure, restoration).map(|()| Change::default());
+            self.compare(erasure, restoration)?;
+            let nothing =
+                Step { operation: Operation::Forget, ids: Vec::new(), retained: loaded.data.clone(), unknown: Vec::new(), already: 0 };
+            let requests = self.carried_out(erasure, &self.report(&loaded, &nothing, false, started)?)?;
+            return Ok(Change { requests, ..Change::default() });
         }
         let gone: BTreeSet<Hash> = trail::forgotten(log, &erasure.forgotten)?.into_iter().collect();
         let all = commitments::all(dataset, &loaded.data, &loaded.salts);
@@ -142,7 +148,7 @@ impl Engine {
         let ids: Vec<String> = ids.map(|(place, _)| loaded.data.id(place).to_owned()).collect();
         let step = Step { operation: Operation::Forget, retained: loaded.data.without(&ids)?, ids, unknown: Vec::new(), already: 0 };
         let mut models = BTreeMap::new();
-        let outcomes = self.revise(&mut models, &loaded, &step, Instant::now())?;
+        let outcomes = self.revise(&mut models, &loaded, &step, started)?;
         let (replaced, revised) = self.replaced(&loaded, &step)?;
         restoration.forgotten += step.ids.len() as u64;
         if revised.before == erasure.before {
@@ -155,16 +161,17 @@ impl Engine {
         }
         let tags = self.tags(&loaded, &step)?;
         let name = erasure.dataset.clone();
-        let mut requests = Vec::new();
-        for request in &erasure.requests {
-            let row = self.store.request_called(request.request.as_str())?;
-            // A request that was registered before the backup, and carried out after it.
-            if let Some(row) = row.filter(|row| row.request.state == State::Scoped) {
-                requests.push(RequestRow { request: Request { state: State::Closed, ..row.request }, ..row });
-            }
+        let mut report = self.report(&loaded, &step, false, started)?;
+        tell(&mut report, &outcomes, started)?;
+        let requests = self.carried_out(erasure, &report)?;
+        let mut holds = Vec::new();
+        for row in requests.iter().filter(|row| row.request.state == State::Held) {
+            let ids: Vec<String> = self.store.scope(row.number)?.into_iter().filter(|id| loaded.data.position(id).is_some()).collect();
+            holds.push((OfRequest::Number(row.number), self.keep(&loaded, &ids)?));
         }
         Ok(Change {
             requests,
+            holds,
             replace: true,
             datasets: vec![replaced.row],
             models: versions(&outcomes, Event::Forget),
@@ -172,6 +179,28 @@ impl Engine {
             forgotten: tags.into_iter().map(|tag| (name.clone(), tag)).collect(),
             ..Change::default()
         })
+    }
+
+    /// The requests that an erasure carries out, as they are afterwards.
+    fn carried_out(&self, erasure: &Erasure, report: &RequestReport) -> Result<Vec<RequestRow>> {
+        let first = self.number_of(erasure)?;
+        let mut rows = Vec::new();
+        for request in &erasure.requests {
+            let Some(row) = self.store.request_called(request.request.as_str())? else { continue };
+            let mut facts: Facts = from_json(&row.number.to_string(), &row.request.facts)?;
+            facts.reason = None;
+            let state = if facts.hold.is_some() { State::Held } else { State::Closed };
+            let report = RequestReport {
+                forgotten: row.request.records,
+                state: state.as_str().to_owned(),
+                due_ms: facts.clocks.due_ms,
+                ..report.clone()
+            };
+            let name = erasure.dataset.as_str();
+            let request = Request { state, facts: to_json(name, &facts)?, report: to_json(name, &report)?, ..row.request };
+            rows.push(RequestRow { carried_with: first.filter(|first| *first != row.number), request, ..row });
+        }
+        Ok(rows)
     }
 
     /// Compares models that a step before has revised.
@@ -218,16 +247,17 @@ fn agree(erasure: &Erasure, after: SetHead, found: &BTreeMap<&Name, ModelDigests
     Ok(())
 }
 
-/// A request as the log knows it.
+/// A request as the log knows it, without its records: until an erasure that carries it out follows, it cannot be carried out here.
 fn asked(stated: &untrain_ledger::statement::Request) -> Result<Request> {
     let regime = Regime::ALL.into_iter().find(|regime| regime.name() == stated.regime).unwrap_or_default();
-    let facts = Facts { clocks: regime.clocks(stated.received_ms as i64)?, ..Facts::default() };
+    let reason = "it was registered after the backup, so its records are not known here: it has to be made again".to_owned();
+    let facts = Facts { clocks: regime.clocks(stated.received_ms as i64)?, reason: Some(reason), ..Facts::default() };
     Ok(Request {
         id: stated.request.clone(),
         key: None,
         operation: Operation::Forget,
         dataset: stated.dataset.clone(),
-        state: State::Closed,
+        state: State::Cancelled,
         records: stated.records.size,
         facts: to_json(stated.dataset.as_str(), &facts)?,
         report: "{}".to_owned(),

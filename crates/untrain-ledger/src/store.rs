@@ -167,6 +167,15 @@ impl Store {
         self.vault.blob(&self.connection, digest)
     }
 
+    /// The bytes with each of these digests, verified; read side by side.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`blob`](Self::blob).
+    pub fn blobs(&self, digests: &[Digest]) -> Result<Vec<Vec<u8>>> {
+        self.vault.blobs(&self.connection, digests)
+    }
+
     /// All datasets, by name.
     ///
     /// # Errors

@@ -145,6 +145,13 @@ proptest! {
         after.insert(new);
         prop_assert_eq!(partly.remove(&[number(gone)]).is_ok(), after.remove(&gone));
         prop_assert_eq!(partly.head(), set(&numbers(&after)).head());
+        for prefix in 0..1_u32 << bits {
+            let content: Vec<Hash> = numbers(&after).into_iter().filter(|c| bucket(c) == prefix).collect();
+            prop_assert_eq!(partly.bucket_root(bits, prefix), bucket_root(&content));
+        }
+        let excerpt = partly.excerpt(&[number(new)]);
+        let (of_new, known) = (bucket(&number(new)), excerpt.bucket_root(bits, bucket(&number(new))));
+        prop_assert!(known.is_none() || known == partly.bucket_root(bits, of_new));
     }
 
     #[test]

@@ -113,7 +113,11 @@ pub(crate) fn store(store: &Store, commitments: &[Hash]) -> Result<Committing> {
     let bits = commitments.len().div_ceil(COMMITMENTS_PER_BUCKET).next_power_of_two().ilog2() as u8;
     let mut buckets: BTreeMap<u32, Vec<Hash>> = BTreeMap::new();
     commitments.iter().for_each(|commitment| buckets.entry(prefix(commitment, bits)).or_default().push(*commitment));
-    let buckets = buckets.into_iter().filter_map(|(prefix, bucket)| put(store, prefix, bucket).transpose()).collect::<Result<Vec<_>>>()?;
+    let buckets = buckets.into_iter().map(|(prefix, bucket)| {
+        let root = bucket_root(&bucket);
+        put(store, prefix, bucket, root)
+    });
+    let buckets: Vec<BucketRow> = buckets.filter_map(Result::transpose).collect::<Result<_>>()?;
     let root = CommitmentSet::new(commitments.iter().copied()).head().root;
     Ok(Committing { root, bits, buckets })
 }
@@ -150,16 +154,18 @@ pub(crate) fn revise(store: &Store, old: &Committing, size: u64, left: Vec<Hash>
     for index in touched {
         let stays = loaded.remove(&index).unwrap_or_default().into_iter().filter(|commitment| !gone.contains(commitment));
         let joins = joining.iter().copied().filter(|commitment| prefix(commitment, old.bits) == index);
-        rows.extend(put(store, index, stays.chain(joins).collect())?);
+        let root = set.bucket_root(old.bits, index);
+        rows.extend(put(store, index, stays.chain(joins).collect(), root)?);
     }
     rows.sort_unstable_by_key(|row| row.prefix);
     let after = set.head();
     Ok(Revised { committing: Committing { root: after.root, bits: old.bits, buckets: rows }, before, after, excerpt, left })
 }
 
-fn put(store: &Store, prefix: u32, mut bucket: Vec<Hash>) -> Result<Option<BucketRow>> {
+/// Stores a bucket that has this root, if it holds anything.
+fn put(store: &Store, prefix: u32, mut bucket: Vec<Hash>, root: Option<Hash>) -> Result<Option<BucketRow>> {
     bucket.sort_unstable();
-    let Some(root) = bucket_root(&bucket) else { return Ok(None) };
+    let Some(root) = root else { return Ok(None) };
     let bytes: Vec<u8> = bucket.iter().flat_map(|commitment| commitment.0).collect();
     Ok(Some(BucketRow { prefix, digest: store.put(&bytes)?, root }))
 }

@@ -17,8 +17,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use rayon::prelude::*;
 use untrain_core::{
-    AnyModel, Artefact, Choices, Column, Dataset, Forget as _, Guarantee, Kind, Learner as _, Model as _, Predictions, Role,
+    AnyModel, Artefact, Choices, Column, Dataset, Digest, Forget as _, Guarantee, Kind, Learner as _, Model as _, Predictions, Role,
 };
 use untrain_ledger::receipt::Opened;
 use untrain_ledger::statement::SeedOrigin;
@@ -31,7 +32,7 @@ use crate::import::{self, Roles};
 use crate::records::{Metadata, part_bits, part_of, read_parts, write_part};
 use crate::report::{ColumnReport, DatasetLine, DatasetReport, Evaluation, Listing, ModelReport, PredictedTable, VersionReport};
 use crate::trail::Trail;
-use crate::{Error, Recipe, Result, Scores};
+use crate::{Error, Recipe, Result, Scores, select};
 
 /// A store, and what was read from it.
 #[derive(Debug)]
@@ -129,11 +130,15 @@ impl Engine {
             created_ms: now_ms(),
             name,
         };
-        let dropped: Vec<Name> = match &old {
-            Some(row) if replace => self.store.models_of(row.name.as_str())?.into_iter().map(|model| model.name).collect(),
+        let models = match &old {
+            Some(row) if replace => self.store.models_of(row.name.as_str())?,
             _ => Vec::new(),
         };
-        let change = Change { replace, drop_models: dropped.clone(), datasets: vec![row.clone()], welcome, ..Change::default() };
+        let dropped: Vec<Name> = models.iter().map(|model| model.name.clone()).collect();
+        let parts = old.iter().flat_map(|row| &row.parts).map(|part| part.digest);
+        let statements = self.replaced_by(parts.collect(), &models)?;
+        let change =
+            Change { replace, drop_models: dropped.clone(), datasets: vec![row.clone()], welcome, statements, ..Change::default() };
         self.commit(change)?;
         let loaded = Loaded { row, metadata, data: data.clone(), salts: Arc::new(salts) };
         let mut report = self.describe(&loaded)?;
@@ -155,7 +160,7 @@ impl Engine {
         let training = loaded.data.training();
         let (mut recipe, mut origin) = (recipe.clone(), SeedOrigin::Chosen);
         if options.seed_of_log {
-            let (seed, from) = self.trail()?.seed(&name)?;
+            let (seed, from) = self.trail()?.seed()?;
             (recipe.seed, origin) = (seed.0, from);
         }
         let recipe = recipe.resolve(&training)?;
@@ -168,7 +173,7 @@ impl Engine {
         let seconds = timer.elapsed().as_secs_f64();
         let row = ModelRow {
             dataset: loaded.row.name.clone(),
-            version: old.map_or(1, |row| row.version + 1),
+            version: old.as_ref().map_or(1, |row| row.version + 1),
             recipe: to_json(model, &recipe)?,
             artefact: self.store.put(&trained.artefact())?,
             state: self.store.put(&trained.state())?,
@@ -180,7 +185,10 @@ impl Engine {
             name,
         };
         let now = self.now();
-        let statements = self.trained(&loaded, &row, origin, now)?;
+        let mut statements = self.trained(&loaded, &row, origin, now)?;
+        if let Some(old) = old.filter(|old| (old.artefact, old.state) != (row.artefact, row.state)) {
+            statements.extend(self.replaced_by(Vec::new(), &[old])?);
+        }
         let versions = vec![Version { model: row.clone(), event: Event::Train }];
         self.commit(Change { replace: options.replace, models: versions, statements, ..Change::default() })?;
         self.models.insert(model.to_owned(), trained);
@@ -245,6 +253,15 @@ impl Engine {
     /// An unknown dataset; [`Error::Store`] and [`Error::Records`] if stored bytes are damaged.
     pub fn dataset(&self, name: &str) -> Result<Dataset> {
         Ok(self.read(name)?.data)
+    }
+
+    /// The ids of a dataset's records that meet a condition, in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::dataset`]; [`Error::Select`].
+    pub fn select(&mut self, dataset: &str, condition: &str) -> Result<Vec<String>> {
+        Ok(select::by_expression(&self.load(dataset)?.data, condition)?)
     }
 
     /// The canonical bytes of a model's artefact.
@@ -325,16 +342,18 @@ impl Engine {
 impl Engine {
     /// Stores the parts of a dataset that hold records, all of them or those in `touched`.
     fn put_parts(&self, name: &str, data: &Dataset, salts: &Salts, bits: u32, touched: Option<&BTreeSet<u32>>) -> Result<Vec<Part>> {
-        let places: Vec<u32> = data.ids().iter().flatten().map(|id| part_of(id, bits)).collect();
-        let present: BTreeSet<u32> = places.iter().copied().collect();
-        let mut parts = Vec::new();
-        for index in present {
-            if touched.is_none_or(|touched| touched.contains(&index)) {
-                let (bytes, records) = write_part(data, salts, &places, index).map_err(|source| self.records_error(name, source))?;
-                parts.push(Part { index, digest: self.store.put(&bytes)?, records });
+        let mut places: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (place, id) in data.ids().iter().flatten().enumerate() {
+            let part = part_of(id, bits);
+            if touched.is_none_or(|touched| touched.contains(&part)) {
+                places.entry(part).or_default().push(place as u32);
             }
         }
-        Ok(parts)
+        let write = |(part, places): (u32, Vec<u32>)| Ok((part, places.len() as u64, write_part(data, salts, &places)?));
+        let written = places.into_par_iter().map(write).collect::<Result<Vec<_>, _>>();
+        let written = written.map_err(|source| self.records_error(name, source))?;
+        let put = |(index, records, bytes): (u32, u64, Vec<u8>)| Ok(Part { index, digest: self.store.put(&bytes)?, records });
+        written.into_iter().map(put).collect()
     }
 
     /// Commits a change after which nothing in memory is known to be true but what the caller puts there.
@@ -380,7 +399,8 @@ impl Engine {
         }
         let row = self.store.dataset(name)?;
         let metadata: Metadata = from_json(name, &row.schema)?;
-        let parts = row.parts.iter().map(|part| self.store.blob(&part.digest)).collect::<Result<Vec<_>, _>>()?;
+        let parts: Vec<Digest> = row.parts.iter().map(|part| part.digest).collect();
+        let parts = self.store.blobs(&parts)?;
         let (data, salts) = read_parts(&metadata.schema, &parts).map_err(|source| self.records_error(name, source))?;
         Ok(Loaded { row, metadata, data, salts: Arc::new(salts.unwrap_or_default()) })
     }

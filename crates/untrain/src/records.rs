@@ -1,17 +1,18 @@
 //! How the records of a dataset stand in the store: in parts, so that forgetting one rewrites few others.
 
 use std::io::Cursor;
+use std::sync::Arc;
 
 use arrow_array::builder::FixedSizeBinaryBuilder;
 use arrow_array::cast::AsArray as _;
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Field};
 use arrow_select::concat::concat;
-use arrow_select::filter::filter_record_batch;
+use arrow_select::take::take;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use untrain_core::{Dataset, Kind, Schema, Seed};
 use untrain_ledger::commitment::SALT_BYTES;
 
@@ -46,32 +47,26 @@ pub(crate) fn part_of(id: &str, bits: u32) -> u32 {
     (Seed(0).hash(PURPOSE, id.as_bytes()) >> 32 >> (32 - bits)) as u32
 }
 
-/// Writes the records of one part and their salts, in Arrow's stream format.
-pub(crate) fn write_part(data: &Dataset, salts: &Salts, parts: &[u32], part: u32) -> Result<(Vec<u8>, u64), ArrowError> {
-    let mut salt_column = FixedSizeBinaryBuilder::with_capacity(salts.len(), SALT_BYTES as i32);
-    salts.iter().try_for_each(|salt| salt_column.append_value(salt))?;
-    let salt_column: ArrayRef = Arc::new(salt_column.finish());
-    let batch = RecordBatch::try_from_iter(
-        [("id", Arc::new(data.ids().clone()) as ArrayRef), ("salt", salt_column)]
-            .into_iter()
-            .chain(data.schema().columns.iter().map(|column| column.name.as_str()).zip(data.columns().iter().cloned())),
-    )?;
-    let mask: BooleanArray = parts.iter().map(|place| Some(*place == part)).collect();
-    let batch = filter_record_batch(&batch, &mask)?;
+/// Writes the records at some places and their salts, in Arrow's stream format.
+pub(crate) fn write_part(data: &Dataset, salts: &Salts, places: &[u32]) -> Result<Vec<u8>, ArrowError> {
+    let mut salt_column = FixedSizeBinaryBuilder::with_capacity(places.len(), SALT_BYTES as i32);
+    places.iter().try_for_each(|place| salt_column.append_value(salts[*place as usize]))?;
+    let places = UInt32Array::from(places.to_vec());
+    let mut columns = vec![("id", take(data.ids(), &places, None)?), ("salt", Arc::new(salt_column.finish()) as ArrayRef)];
+    for (column, values) in data.schema().columns.iter().zip(data.columns()) {
+        columns.push((&column.name, take(values, &places, None)?));
+    }
+    let batch = RecordBatch::try_from_iter(columns)?;
     let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema())?;
     writer.write(&batch)?;
     writer.finish()?;
-    Ok((writer.into_inner()?, batch.num_rows() as u64))
+    writer.into_inner()
 }
 
 /// Reads parts back into a dataset and the salts of its records; a store of the first format has no salts.
 pub(crate) fn read_parts(schema: &Schema, parts: &[Vec<u8>]) -> Result<(Dataset, Option<Salts>), ArrowError> {
-    let mut batches = Vec::new();
-    for part in parts {
-        for batch in StreamReader::try_new(Cursor::new(part), None)? {
-            batches.push(batch?);
-        }
-    }
+    let read = |part: &Vec<u8>| StreamReader::try_new(Cursor::new(part), None)?.collect::<Result<Vec<RecordBatch>, _>>();
+    let batches = parts.par_iter().map(read).collect::<Result<Vec<_>, _>>()?.concat();
     let column = |place: usize, kind: &DataType| -> Result<ArrayRef, ArrowError> {
         let arrays: Vec<&dyn arrow_array::Array> = batches.iter().map(|batch| batch.column(place).as_ref()).collect();
         if arrays.is_empty() { Ok(arrow_array::new_empty_array(kind)) } else { concat(&arrays) }
@@ -91,8 +86,9 @@ pub(crate) fn read_parts(schema: &Schema, parts: &[Vec<u8>]) -> Result<(Dataset,
         return Ok((data, None));
     }
     let (column, mut salts) = (column(1, &SALT)?, vec![[0; SALT_BYTES]; data.len()]);
-    for (id, salt) in ids.iter().flatten().zip(column.as_fixed_size_binary().iter().flatten()) {
-        if let (Some(place), Ok(salt)) = (data.position(id), salt.try_into()) {
+    let places: Vec<Option<usize>> = (0..data.len()).into_par_iter().map(|i| data.position(ids.value(i))).collect();
+    for (place, salt) in places.into_iter().zip(column.as_fixed_size_binary().iter().flatten()) {
+        if let (Some(place), Ok(salt)) = (place, salt.try_into()) {
             salts[place] = salt;
         }
     }

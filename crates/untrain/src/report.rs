@@ -286,7 +286,8 @@ pub struct RequestLine {
 pub struct Verification {
     /// The model.
     pub model: String,
-    /// Whether both digests equal those of the retrained model, and the records are those that were committed to.
+    /// Whether both digests equal those of the retrained model, the records are those that were committed to, and the seed is
+    /// not another than the trail says.
     pub equal: bool,
     /// How many records were retrained on.
     pub records: u64,
@@ -302,6 +303,8 @@ pub struct Verification {
     pub committed: Option<Hash>,
     /// The same, computed from the records that are there.
     pub commitment: Option<Hash>,
+    /// Whether the seed is the one that follows from the log at the registration, where the trail says that it does.
+    pub seed_follows: Option<bool>,
     /// The digest of the signed statement, if the outcome was stated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement: Option<Digest>,

@@ -27,7 +27,7 @@ use untrain_ledger::log::Log;
 use untrain_ledger::note::{Note, NoteSignature};
 use untrain_ledger::policy::Policy;
 use untrain_ledger::statement::{Program, SeedOrigin, Statement};
-use untrain_ledger::{Access, Hash, Name};
+use untrain_ledger::{Access, Hash};
 
 use crate::{Error, Recipe, Result};
 
@@ -91,8 +91,8 @@ impl Trail {
     }
 
     /// The seed of a model that is registered now.
-    pub(crate) fn seed(&self, model: &Name) -> Result<(Seed, SeedOrigin)> {
-        Ok(SeedOrigin::of(&self.checkpoint()?, model))
+    pub(crate) fn seed(&self) -> Result<(Seed, SeedOrigin)> {
+        Ok(SeedOrigin::of(&self.checkpoint()?))
     }
 
     /// The signed bytes of a statement.

@@ -1,7 +1,7 @@
 //! The trail of a store: what is stated, once and without naming anybody, and what becomes of requests that take their time.
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
@@ -122,7 +122,8 @@ fn every_training_and_every_deletion_is_stated_once() {
     assert_eq!(kinds(&engine)[2..], ["request", "erasure", "publish", "purge"]);
     let auditor = SecretKey::generate("example.org/auditor", Role::Auditor).unwrap();
     engine.trust(auditor.verifier(), None).unwrap();
-    assert!(engine.verify_signed("income", &auditor).unwrap().equal);
+    let verification = engine.verify_signed("income", &auditor).unwrap();
+    assert_eq!((verification.equal, verification.seed_follows), (true, Some(true)));
     assert_eq!(kinds(&engine)[6..], ["replay"]);
     let model = engine.show_model("income").unwrap();
     drop(engine);
@@ -142,6 +143,49 @@ fn every_training_and_every_deletion_is_stated_once() {
     assert_eq!((affected.before.clone(), affected.version), (train.digests.clone(), 2));
     assert_eq!(affected.after.as_ref().map(|after| after.artefact), Some(model.digest));
     assert_eq!((replay.records, &replay.expected, &replay.obtained), (erasure.after, affected.after.as_ref().unwrap(), &replay.expected));
+}
+
+#[test]
+fn a_seed_that_does_not_follow_from_the_log_is_found() {
+    let place = tempfile::tempdir().unwrap();
+    drop(trained(place.path(), 30));
+    let dir = place.path().join("store");
+    let verify = || Engine::open(&dir, Access::Read, OpenOptions::default(), &mut || ()).unwrap().verify("income").unwrap();
+    assert_eq!((verify().equal, verify().seed_follows), (true, Some(true)));
+    let database = rusqlite::Connection::open(dir.join("untrain.db")).unwrap();
+    let sql = "UPDATE model SET recipe = json_set(recipe, '$.seed', json_extract(recipe, '$.seed') + 1)";
+    assert_eq!(database.execute(sql, []).unwrap(), 1);
+    drop(database);
+    // The learner makes no use of its seed, so the bytes are the same.
+    let verification = verify();
+    assert_eq!(verification.digest, verification.retrained_digest);
+    assert_eq!((verification.equal, verification.seed_follows), (false, Some(false)));
+}
+
+#[test]
+fn what_gives_way_to_something_else_is_stated_too() {
+    let place = tempfile::tempdir().unwrap();
+    let mut engine = trained(place.path(), 30);
+    let first = engine.show_model("income").unwrap();
+    let other = Recipe::new("naive_bayes", &[("var_smoothing".to_owned(), "0.1".to_owned())], Some(3)).unwrap();
+    engine.train("people", "income", &other, TrainOptions { replace: true, ..TrainOptions::default() }).unwrap();
+    let second = engine.show_model("income").unwrap();
+    assert_eq!(kinds(&engine)[2..], ["train", "publish", "purge"]);
+    let data = import::dataset(&file(place.path(), 20), &roles()).unwrap();
+    engine.import("people", &data, &roles(), ImportOptions { replace: true, ..ImportOptions::default() }).unwrap();
+    assert_eq!(kinds(&engine)[5..], ["purge"]);
+    drop(engine);
+    let stated = statements(&place.path().join("store"));
+    let destroyed = |place: usize| match &stated[place] {
+        Statement::Purge(purge) => {
+            assert!(purge.requests.is_empty());
+            purge.destroyed.clone()
+        }
+        _ => panic!("no purge"),
+    };
+    assert_eq!(BTreeSet::from_iter(destroyed(4)), BTreeSet::from([first.digest, first.state_digest]));
+    let (with_parts, model) = (destroyed(5), [second.digest, second.state_digest]);
+    assert!(with_parts.len() > 2 && model.iter().all(|digest| with_parts.contains(digest)));
 }
 
 #[test]

@@ -98,7 +98,7 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     let report = if args.deferred {
         app.words.working(&what, || engine.forget_deferred(&args.dataset, args.verify))?
     } else {
-        let ids = selected(args, &engine)?;
+        let ids = selected(args, &mut engine)?;
         let options = args.options()?;
         app.words.working(&what, || engine.forget(&args.dataset, &ids, &options))?
     };
@@ -131,13 +131,13 @@ impl Args {
 }
 
 /// The union of what the selectors of records say, each record once.
-fn selected(args: &Args, engine: &Engine) -> anyhow::Result<Vec<String>> {
+fn selected(args: &Args, engine: &mut Engine) -> anyhow::Result<Vec<String>> {
     let mut ids: BTreeSet<String> = args.ids.iter().cloned().collect();
     if let Some(file) = &args.file {
         ids.extend(select::ids_file(file).map_err(untrain::Error::from)?);
     }
     if let Some(condition) = &args.condition {
-        ids.extend(select::by_expression(&engine.dataset(&args.dataset)?, condition).map_err(untrain::Error::from)?);
+        ids.extend(engine.select(&args.dataset, condition)?);
     }
     Ok(ids.into_iter().collect())
 }

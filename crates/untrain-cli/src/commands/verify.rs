@@ -54,6 +54,11 @@ fn human(report: &Verification) -> String {
         text += "The records are not those that the trail speaks of.\n";
         text += &facts([("records committed to", committed.to_string()), ("records found", found.to_string())]);
     }
+    match report.seed_follows {
+        Some(true) => text += "The seed is the one that follows from the log as it was when the model was registered.\n",
+        Some(false) => text += "The seed is not the one that follows from the log, though the trail says so.\n",
+        None => {}
+    }
     if let Some(statement) = &report.statement {
         text += &facts([("stated as", statement.to_string())]);
     }

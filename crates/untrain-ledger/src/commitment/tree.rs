@@ -272,6 +272,27 @@ impl CommitmentSet {
         Ok(Self { size, top })
     }
 
+    /// The root of the commitments that begin with the first `bits` bits of a bucket's number, as [`bucket_root`] gives it; none if
+    /// there are none, or if that cannot be told from what is shown.
+    pub fn bucket_root(&self, bits: u8, prefix: u32) -> Option<Hash> {
+        let (key, mut node) = (key(bits, prefix)?, self.top.as_ref()?);
+        while let Node::Inner { bit, left, right, .. } = node
+            && *bit < bits
+        {
+            node = if is_set(&key, *bit) { right } else { left };
+        }
+        let mut shown = node;
+        while let Node::Inner { left, .. } = shown {
+            shown = left;
+        }
+        let apart = match shown {
+            Node::Leaf(commitment) => first_difference(commitment, &key),
+            Node::Stub { key: there, bits: known, .. } if *known >= u16::from(bits) => first_difference(there, &key),
+            Node::Stub { .. } | Node::Inner { .. } => return None,
+        };
+        apart.is_none_or(|bit| bit >= bits).then(|| node.hash())
+    }
+
     fn reach(&self, commitment: &Hash) -> Reached {
         let Some(mut node) = self.top.as_ref() else { return Reached::Empty };
         loop {

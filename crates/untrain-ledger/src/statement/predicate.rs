@@ -51,13 +51,21 @@ pub enum SeedOrigin {
 
 impl SeedOrigin {
     /// The seed of a model that is registered when a log has this checkpoint, and where it comes from: the first 53 bits, most
-    /// significant first, of SHA-256("untrain-seed-v1\n" ‖ the checkpoint's text ‖ the model's name). Every reader of JSON gets
-    /// a number of 53 bits right.
-    pub fn of(checkpoint: &Checkpoint, model: &Name) -> (Seed, Self) {
-        let hash = Hash::of(&[b"untrain-seed-v1\n", checkpoint.to_string().as_bytes(), model.as_bytes()]);
+    /// significant first, of SHA-256("untrain-seed-v1\n" ‖ the checkpoint's text). Every reader of JSON gets a number of 53 bits
+    /// right. Nothing else is hashed that whoever registers the model could vary: another seed takes another entry in the log,
+    /// where everybody sees it.
+    pub fn of(checkpoint: &Checkpoint) -> (Seed, Self) {
+        let hash = Hash::of(&[b"untrain-seed-v1\n", checkpoint.to_string().as_bytes()]);
         let seed = hash.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes) >> 11);
         let origin = Self::Log { origin: checkpoint.origin.clone(), size: checkpoint.head.size, root: checkpoint.head.root };
         (Seed(seed), origin)
+    }
+
+    /// The seed that a model of this origin has, if it follows from anything.
+    pub fn seed(&self) -> Option<Seed> {
+        let Self::Log { origin, size, root } = self else { return None };
+        let head = TreeHead { size: *size, root: *root };
+        Some(Self::of(&Checkpoint { origin: origin.clone(), head, extensions: Vec::new() }).0)
     }
 }
 

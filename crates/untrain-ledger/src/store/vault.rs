@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use rayon::prelude::*;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use untrain_core::Digest;
@@ -91,20 +92,14 @@ impl Vault {
 
     /// The bytes with this digest, verified.
     pub(super) fn blob(&self, connection: &Connection, digest: &Digest) -> Result<Vec<u8>> {
-        let sealed = self.require_key(connection, digest)?;
-        let path = self.blobs.path(&sealed.name);
-        let Some(bytes) = self.blobs.read(&sealed.name)? else { return Err(Error::MissingBlob { digest: *digest, path }) };
-        self.opened(digest, &sealed, bytes)
+        unsealed(&self.blobs, digest, &self.require_key(connection, digest)?)
     }
 
-    /// What encrypted bytes are, if they are those that were stored.
-    pub(super) fn opened(&self, digest: &Digest, sealed: &Sealed, encrypted: Vec<u8>) -> Result<Vec<u8>> {
-        let path = self.blobs.path(&sealed.name);
-        let (found, bytes) = (Digest::of(&encrypted), encrypted.len() as u64);
-        let opened = sealed.key.open(ONLY_NONCE, digest.as_bytes(), encrypted);
-        // What was damaged before it was encrypted, by an upgrade from format 2, is found by its digest.
-        let opened = opened.filter(|opened| Digest::of(opened) == *digest);
-        opened.ok_or(Error::DamagedBlob { digest: *digest, path, found, bytes })
+    /// The bytes with each of these digests, verified.
+    pub(super) fn blobs(&self, connection: &Connection, digests: &[Digest]) -> Result<Vec<Vec<u8>>> {
+        let sealed = digests.iter().map(|digest| Ok((*digest, self.require_key(connection, digest)?))).collect::<Result<Vec<_>>>()?;
+        let blobs = &self.blobs;
+        sealed.par_iter().map(|(digest, sealed)| unsealed(blobs, digest, sealed)).collect()
     }
 
     /// Errs unless there are bytes with this digest.
@@ -170,7 +165,7 @@ impl Vault {
             let (path, sealed) = (self.blobs.path(&entry.name), self.unwrapped(&entry)?);
             let digest = entry.digest;
             let encrypted = self.blobs.read(&entry.name)?.ok_or(Error::MissingBlob { digest, path })?;
-            self.opened(&digest, &sealed, encrypted.clone())?;
+            opened(&self.blobs, &digest, &sealed, &encrypted)?;
             write(&entry.name, &encrypted)?;
         }
         Ok(())
@@ -219,6 +214,26 @@ impl Vault {
     fn read<T>(&self, outcome: rusqlite::Result<T>) -> Result<T> {
         outcome.map_err(Error::database(&self.database))
     }
+}
+
+/// The bytes of a blob, verified.
+fn unsealed(blobs: &Blobs, digest: &Digest, sealed: &Sealed) -> Result<Vec<u8>> {
+    let path = blobs.path(&sealed.name);
+    let Some(bytes) = blobs.read(&sealed.name)? else { return Err(Error::MissingBlob { digest: *digest, path }) };
+    opened(blobs, digest, sealed, &bytes)
+}
+
+/// What encrypted bytes are, if they are those that were stored.
+fn opened(blobs: &Blobs, digest: &Digest, sealed: &Sealed, encrypted: &[u8]) -> Result<Vec<u8>> {
+    let opened = sealed.key.open(ONLY_NONCE, digest.as_bytes(), encrypted.to_vec());
+    // What was damaged before it was encrypted, by an upgrade from format 2, is found by its digest.
+    let opened = opened.filter(|opened| Digest::of(opened) == *digest);
+    opened.ok_or_else(|| Error::DamagedBlob {
+        digest: *digest,
+        path: blobs.path(&sealed.name),
+        found: Digest::of(encrypted),
+        bytes: encrypted.len() as u64,
+    })
 }
 
 /// The files that the rows have keys to.

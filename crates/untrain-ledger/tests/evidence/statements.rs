@@ -115,14 +115,15 @@ fn an_envelope_is_signed_over_the_encoding_of_the_specification() {
 }
 
 #[test]
-fn the_seed_of_a_model_follows_from_the_checkpoint_and_the_name() {
-    // hashlib.sha256(b"untrain-seed-v1\nexample.com/log\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\nforest").digest()[:8], most significant first, >> 11
+fn the_seed_of_a_model_follows_from_the_checkpoint_alone() {
+    // hashlib.sha256(b"untrain-seed-v1\nexample.com/log\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n").digest()[:8], most significant first, >> 11
     let world = World::empty("example.com/log", 1);
     let checkpoint: Checkpoint = world.log.checkpoint().text().parse().unwrap();
-    let (seed, origin) = SeedOrigin::of(&checkpoint, &"forest".parse().unwrap());
-    assert_eq!(seed.0, 0x2b2b_69ca_4a61_466c >> 11);
+    let (seed, origin) = SeedOrigin::of(&checkpoint);
+    assert_eq!(seed.0, 0x9984_63a0_1201_2309 >> 11);
     assert_eq!(origin, SeedOrigin::Log { origin: "example.com/log".to_owned(), size: 0, root: Hash::of(&[]) });
-    assert_ne!(SeedOrigin::of(&checkpoint, &"other".parse().unwrap()).0, seed);
+    assert_eq!(origin.seed(), Some(seed));
+    assert_eq!(SeedOrigin::Chosen.seed(), None);
 }
 
 fn all() -> [Statement; 6] {

@@ -40,11 +40,15 @@ impl Engine {
         let (retrained_digest, retrained_state_digest) = (retrained.digest(), retrained.state_digest());
         let committed = loaded.row.commitment.as_ref().map(|committing| committing.root);
         let commitment = committed.map(|_| recomputed(loaded));
+        let seed_follows = self.seed_follows(row, &recipe)?;
         let last = self.store.history(model)?.into_iter().max_by_key(|publication| publication.version);
         let forget_seconds = last.filter(|publication| publication.event == Event::Forget).map(|_| row.seconds);
         Ok(Verification {
             model: model.to_owned(),
-            equal: digest == retrained_digest && state_digest == retrained_state_digest && commitment == committed,
+            equal: digest == retrained_digest
+                && state_digest == retrained_state_digest
+                && commitment == committed
+                && seed_follows != Some(false),
             records: retrained.records(),
             digest,
             retrained_digest,
@@ -52,6 +56,7 @@ impl Engine {
             retrained_state_digest,
             committed,
             commitment,
+            seed_follows,
             statement: None,
             forget_seconds,
             retrain_seconds,

@@ -201,7 +201,7 @@ impl Engine {
         }
         let mut models = std::mem::take(&mut self.models);
         let outcomes = self.revise(&mut models, &loaded, &step, started)?;
-        let (loaded, revised) = self.replaced(&loaded, &step)?;
+        let (loaded, revised) = self.replaced(&loaded, &step, Vec::new())?;
         let now = self.now();
         let statements = self.learnt(&loaded.metadata.schema, revised.after, &outcomes, now)?;
         let versions = versions(&outcomes, Event::Learn);
@@ -334,7 +334,7 @@ impl Engine {
         if new.verify {
             verify_outcomes(step, &outcomes)?;
         }
-        let (replaced, revised) = self.replaced(loaded, step)?;
+        let (replaced, revised) = self.replaced(loaded, step, leaving(loaded, step, batch))?;
         tell(&mut report, &outcomes, started)?;
         let held = batch.iter().any(|carried| carried.facts.hold.is_some());
         if held { State::Held } else { State::Closed }.as_str().clone_into(&mut report.state);
@@ -399,9 +399,8 @@ impl Engine {
     pub(super) fn keep(&self, loaded: &Loaded, ids: &[String]) -> Result<Digest> {
         let data = loaded.data.select(ids)?;
         let salts = commitments::follow(&loaded.data, &loaded.salts, &data)?;
-        let places = vec![0; data.len()];
-        let dataset = loaded.row.name.as_str();
-        let (bytes, _) = write_part(&data, &salts, &places, 0).map_err(|source| self.records_error(dataset, source))?;
+        let places: Vec<u32> = (0..data.len() as u32).collect();
+        let bytes = write_part(&data, &salts, &places).map_err(|source| self.records_error(loaded.row.name.as_str(), source))?;
         Ok(self.store.put(&bytes)?)
     }
 
@@ -540,8 +539,8 @@ impl Engine {
         Ok(outcomes)
     }
 
-    /// The dataset after a step, with the parts and the commitments stored that it changes.
-    pub(super) fn replaced(&self, loaded: &Loaded, step: &Step) -> Result<(Loaded, Revised)> {
+    /// The dataset after a step, with the parts and the commitments stored that it changes; the commitments that leave are given.
+    pub(super) fn replaced(&self, loaded: &Loaded, step: &Step, leaving: Vec<Hash>) -> Result<(Loaded, Revised)> {
         let Metadata { schema, reading, part_bits } = &loaded.metadata;
         let name = loaded.row.name.as_str();
         let salts = commitments::follow(&loaded.data, &loaded.salts, &step.retained)?;
@@ -553,7 +552,6 @@ impl Engine {
             parts.sort_by_key(|part| part.index);
         }
         let committing = loaded.row.commitment.as_ref().ok_or_else(|| Error::NoCommitment { dataset: name.to_owned() })?;
-        let leaving = commitments::of(name, &loaded.data, &loaded.salts, &step.ids);
         let joining = commitments::of(name, &step.retained, &salts, &step.ids);
         let revised = commitments::revise(&self.store, committing, loaded.row.records, leaving, &joining)?;
         let metadata = Metadata { schema: step.retained.schema().clone(), reading: reading.clone(), part_bits: *part_bits };
@@ -676,6 +674,15 @@ fn repeated(row: &RequestRow, dataset: &str) -> Result<RequestReport> {
     }
     let report: RequestReport = from_json(&row.number.to_string(), &row.request.report)?;
     Ok(RequestReport { request: Some(row.number), repeated: true, state: row.request.state.as_str().to_owned(), ..report })
+}
+
+/// The commitments to the records that leave.
+fn leaving(loaded: &Loaded, step: &Step, batch: &[Carried]) -> Vec<Hash> {
+    match batch {
+        // A request that is carried out at once has just been given those of its records.
+        [Carried { number: OfRequest::New, ids, own, .. }] if *ids == step.ids => own.clone(),
+        _ => commitments::of(loaded.row.name.as_str(), &loaded.data, &loaded.salts, &step.ids),
+    }
 }
 
 /// A step that is about all records of a batch.

@@ -147,9 +147,11 @@ impl Engine {
         let ids = all.iter().enumerate().filter(|(_, commitment)| gone.contains(commitment));
         let ids: Vec<String> = ids.map(|(place, _)| loaded.data.id(place).to_owned()).collect();
         let step = Step { operation: Operation::Forget, retained: loaded.data.without(&ids)?, ids, unknown: Vec::new(), already: 0 };
+        let mut leaving: Vec<Hash> = all.into_iter().filter(|commitment| gone.contains(commitment)).collect();
+        leaving.sort_unstable();
         let mut models = BTreeMap::new();
         let outcomes = self.revise(&mut models, &loaded, &step, started)?;
-        let (replaced, revised) = self.replaced(&loaded, &step)?;
+        let (replaced, revised) = self.replaced(&loaded, &step, leaving)?;
         restoration.forgotten += step.ids.len() as u64;
         if revised.before == erasure.before {
             let found: BTreeMap<&Name, ModelDigests> =

@@ -1,6 +1,7 @@
 //! What the engine states in the trail, and how statements reach the log.
 
-use untrain_core::{Digest, Forget as _, Schema};
+use untrain_core::{Digest, Forget as _, Schema, Seed};
+use untrain_ledger::checkpoint::Checkpoint;
 use untrain_ledger::commitment::{CommitmentSet, SetHead};
 use untrain_ledger::statement::{
     Affected, Erasure, Fate, File, Kind, ModelDigests, Publish, Purge, Request as RequestStatement, RequestRef, SeedOrigin, Statement,
@@ -17,6 +18,9 @@ use crate::{Error, Recipe, Result};
 const REQUESTS_A_STATEMENT: usize = 24;
 const MODELS_A_STATEMENT: usize = 10;
 const DIGESTS_A_STATEMENT: usize = 48;
+
+/// How what gave way to something else was destroyed.
+const REPLACED: &str = "replaced by others; files unlinked, database rewritten, write-ahead log emptied";
 
 /// The end of 9999, for what has no end that is known.
 const NO_END_MS: u64 = 253_402_300_799_000;
@@ -160,9 +164,20 @@ impl Engine {
         Ok(statements)
     }
 
+    /// Whether the seed of a recipe is the one that follows from the log, where that was stated.
+    pub(super) fn seed_follows(&self, row: &ModelRow, recipe: &Recipe) -> Result<Option<bool>> {
+        let origin = self.seed_origin(row)?;
+        let SeedOrigin::Log { origin: name, size, root } = &origin else { return Ok(None) };
+        let read = if self.trail.is_some() { None } else { Some(crate::trail::read_log(self.store.path())?) };
+        let Some(log) = self.trail.as_ref().map(Trail::log).or(read.as_ref()) else { return Ok(Some(false)) };
+        let checkpoint: Checkpoint = log.checkpoint().text().parse().map_err(untrain_ledger::Error::from)?;
+        let was_there = checkpoint.origin == *name && *size <= checkpoint.head.size && log.root_at(*size)? == *root;
+        Ok(Some(was_there && origin.seed() == Some(Seed(recipe.seed))))
+    }
+
     /// Where the seed of a model came from, by the statement of its registration.
     fn seed_origin(&self, row: &ModelRow) -> Result<SeedOrigin> {
-        for version in (1..row.version).rev() {
+        for version in (1..=row.version).rev() {
             for (_, entry) in self.entries_of(&self.store.statements_of_model(row.name.as_str(), version)?)? {
                 if let Statement::Train(train) = envelope(&entry)?.statement() {
                     return Ok(train.seed.clone());
@@ -242,7 +257,9 @@ impl Engine {
             (format!("{method}; backups that the keys of epoch {epochs} open may hold it until those are destroyed"), Some(NO_END_MS))
         };
         let mut statements = Vec::new();
-        for requests in requests.chunks(REQUESTS_A_STATEMENT) {
+        // What gave way to something else is purged without a request.
+        let groups = if requests.is_empty() { vec![requests] } else { requests.chunks(REQUESTS_A_STATEMENT).collect() };
+        for requests in groups {
             for destroyed in destroyed.chunks(DIGESTS_A_STATEMENT) {
                 let purge = Purge {
                     requests: requests.iter().map(|(request, _)| request.clone()).collect(),
@@ -257,8 +274,24 @@ impl Engine {
         Ok(statements)
     }
 
+    /// Says, once it is so, that models and parts of a dataset are gone that gave way to others, without a request.
+    pub(super) fn replaced_by(&mut self, parts: Vec<Digest>, models: &[ModelRow]) -> Result<Vec<NewStatement>> {
+        let stays = |row: &ModelRow| models.iter().all(|model| model.name != row.name);
+        let others: Vec<ModelRow> = self.store.models()?.into_iter().filter(stays).collect();
+        let kept = |digest: &Digest| others.iter().any(|row| row.artefact == *digest || row.state == *digest);
+        let mut gone: Vec<Digest> = models.iter().flat_map(|row| [row.artefact, row.state]).filter(|digest| !kept(digest)).collect();
+        gone.extend(parts);
+        gone.sort_unstable();
+        gone.dedup();
+        let now = self.now();
+        self.purged(&[], &gone, REPLACED, now)
+    }
+
     /// Statements with their bytes, wherever these are.
     pub(super) fn entries_of(&self, rows: &[StatementRow]) -> Result<Vec<(StatementRow, Vec<u8>)>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
         let read = match &self.trail {
             Some(_) => None,
             None => Some(crate::trail::read_log(self.store.path())?),

@@ -121,7 +121,7 @@ impl App {
             ));
         };
         let passphrase = self.passphrase()?;
-        let options = OpenOptions { wait: self.wait, passphrase: passphrase.as_deref() };
+        let options = OpenOptions { wait: self.wait, passphrase: passphrase.as_deref(), ..OpenOptions::default() };
         Ok(Engine::open(&self.store, access, options, &mut told)?)
     }
 }

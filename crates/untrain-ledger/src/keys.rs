@@ -173,7 +173,7 @@ impl FromStr for VerifierKey {
 ///
 /// [`sign`](Self::sign) gives the Ed25519 signature of RFC 8032 over exactly the given bytes, under the key that
 /// [`verifier`](Self::verifier) has, which stays the same for the signer's life. Callers verify what they get.
-pub trait Signer {
+pub trait Signer: fmt::Debug + Send + Sync {
     /// The public key.
     fn verifier(&self) -> &VerifierKey;
 

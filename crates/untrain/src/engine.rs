@@ -21,6 +21,7 @@ use rayon::prelude::*;
 use untrain_core::{
     AnyModel, Artefact, Choices, Column, Dataset, Digest, Forget as _, Guarantee, Kind, Learner as _, Model as _, Predictions, Role,
 };
+use untrain_ledger::keys::Signer;
 use untrain_ledger::receipt::Opened;
 use untrain_ledger::statement::SeedOrigin;
 use untrain_ledger::{Access, Change, DatasetRow, Event, ModelRow, Name, Part, Store, Version};
@@ -68,6 +69,8 @@ pub struct OpenOptions<'a> {
     pub wait: Duration,
     /// What the private keys of a new store are encrypted with, and those of an old one opened with.
     pub passphrase: Option<&'a str>,
+    /// Who signs as the log and as the issuer, if their keys are not to be files of the store but in hardware or in a service.
+    pub signers: &'a [Arc<dyn Signer>],
 }
 
 /// How a model is to be trained.
@@ -86,10 +89,11 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`]; [`Error::TrailBehind`] and [`Error::TrailAhead`] if the log is not this store's.
+    /// [`Error::Store`]; [`Error::TrailBehind`] and [`Error::TrailAhead`] if the log is not this store's; [`Error::OtherSigner`]
+    /// for a key that its policy does not have.
     pub fn open(dir: &Path, access: Access, options: OpenOptions<'_>, on_wait: &mut dyn FnMut()) -> Result<Self> {
         let store = Store::open(dir, access, options.wait, on_wait)?;
-        let trail = (access == Access::Write).then(|| Trail::open(dir, options.passphrase, options.wait)).transpose()?;
+        let trail = (access == Access::Write).then(|| Trail::open(dir, options)).transpose()?;
         let mut engine = Self {
             store,
             trail,

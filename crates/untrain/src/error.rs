@@ -125,6 +125,16 @@ pub enum Error {
         /// The auditor's public key.
         key: String,
     },
+    /// A signer whose key is not the one that the store's policy has in use.
+    #[error("the key of the {role} is {key}, and the store's policy has {known}")]
+    OtherSigner {
+        /// `log` or `issuer`.
+        role: &'static str,
+        /// The signer's public key.
+        key: String,
+        /// The public key in the policy.
+        known: String,
+    },
     /// A request that is said to have arrived later than now.
     #[error("the request cannot have arrived in the future")]
     FromTheFuture,
@@ -231,6 +241,7 @@ impl Error {
             | Self::NoTrail { .. }
             | Self::OwnKey { .. }
             | Self::UnknownAuditor { .. }
+            | Self::OtherSigner { .. }
             | Self::NotContinued { .. }
             | Self::OldLog { .. }
             | Self::FromTheFuture
@@ -298,6 +309,7 @@ impl Error {
             Self::NoRequest { .. } => Some("`untrain requests` lists them".to_owned()),
             Self::NotStated { .. } => Some("train it again: the trail starts with the training".to_owned()),
             Self::NoCommitment { .. } => Some("the next command that writes the dataset makes them".to_owned()),
+            Self::OtherSigner { .. } => Some("give the signer that the policy names, or rotate to this one".to_owned()),
             Self::UnknownAuditor { .. } => Some("`untrain keys trust KEY` has the policy trust it".to_owned()),
             Self::OldLog { .. } | Self::NotContinued { .. } => {
                 Some("give the log of the same store, as it was when the store was lost: --trail DIR".to_owned())

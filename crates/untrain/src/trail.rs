@@ -16,20 +16,21 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use untrain_core::{Digest, Schema, Seed};
 use untrain_ledger::checkpoint::Checkpoint;
 use untrain_ledger::commitment::{CommitmentSet, SALT_BYTES, Salt, SetHead};
 use untrain_ledger::envelope::Envelope;
-use untrain_ledger::keys::{Role, SecretKey, Signer as _, VerifierKey};
+use untrain_ledger::keys::{Role, SecretKey, Signer, VerifierKey};
 use untrain_ledger::log::Log;
 use untrain_ledger::note::{Note, NoteSignature};
 use untrain_ledger::policy::Policy;
 use untrain_ledger::statement::{Program, SeedOrigin, Statement};
 use untrain_ledger::{Access, Hash};
 
-use crate::{Error, Recipe, Result};
+use crate::{Error, OpenOptions, Recipe, Result};
 
 const LOG: &str = "trail";
 const KEYS: &str = "keys";
@@ -49,35 +50,29 @@ pub(crate) enum Tagged {
 pub(crate) struct Trail {
     keys: PathBuf,
     log: Log,
-    log_key: SecretKey,
-    issuer: SecretKey,
+    log_key: Arc<dyn Signer>,
+    issuer: Arc<dyn Signer>,
 }
 
 impl Trail {
     /// Opens the trail of the store in `dir`, and makes it if there is none.
-    pub(crate) fn open(dir: &Path, passphrase: Option<&str>, wait: Duration) -> Result<Self> {
+    pub(crate) fn open(dir: &Path, options: OpenOptions<'_>) -> Result<Self> {
+        let OpenOptions { wait, passphrase, signers } = options;
         let (keys, log) = (dir.join(KEYS), dir.join(LOG));
         fs::create_dir_all(&keys).map_err(|source| io_error("create", &keys, source))?;
         let name = match public_key(&keys, Role::Log) {
             Ok(key) => key.name().to_owned(),
             Err(_) => format!("untrain.local/{}", &Hash(*Salt::generate()?.as_bytes()).to_string()[..8]),
         };
-        // A lost key is not made anew under the policy of the old one: what it signed would not be told from what a stranger signs.
-        for role in [Role::Log, Role::Issuer] {
-            let path = keys.join(format!("{}.key", word(role)));
-            if policy_path(dir).is_file() && !path.is_file() && !path.with_extension("next").is_file() {
-                return Err(io_error("read", &path, io::ErrorKind::NotFound.into()));
-            }
-        }
-        let log_key = key(&keys.join("log.key"), &name, Role::Log, passphrase)?;
+        let log_key = signer(&keys, &name, Role::Log, passphrase, signers)?;
         let name = log_key.verifier().name().to_owned();
-        let issuer = key(&keys.join("issuer.key"), &format!("{name}/issuer"), Role::Issuer, passphrase)?;
+        let issuer = signer(&keys, &format!("{name}/issuer"), Role::Issuer, passphrase, signers)?;
         let policy = keys.join("policy.txt");
         if !policy.is_file() {
             let text = format!("log {}\nissuer {}\nquorum none\n", log_key.verifier(), issuer.verifier());
             write_new(&policy, text.as_bytes())?;
         }
-        let log = if Log::exists(&log) { Log::open(&log, Access::Write, log_key.verifier(), wait)? } else { Log::create(&log, &log_key)? };
+        let log = if Log::exists(&log) { Log::open(&log, Access::Write, log_key.verifier(), wait)? } else { Log::create(&log, &*log_key)? };
         Ok(Self { keys, log, log_key, issuer })
     }
 
@@ -97,12 +92,12 @@ impl Trail {
 
     /// The signed bytes of a statement.
     pub(crate) fn sign(&self, statement: &Statement) -> Result<Vec<u8>> {
-        Ok(Envelope::sign(statement, &self.issuer)?.to_json().map_err(untrain_ledger::Error::from)?)
+        Ok(Envelope::sign(statement, &*self.issuer)?.to_json().map_err(untrain_ledger::Error::from)?)
     }
 
     /// Appends entries, and gives the index of the first.
     pub(crate) fn append(&mut self, entries: &[Vec<u8>]) -> Result<u64> {
-        let appended = self.log.append(entries, &self.log_key)?;
+        let appended = self.log.append(entries, &*self.log_key)?;
         // It need not be durable: that it lags behind is no harm, and a restoring that is given an older log is noticed by it.
         let path = self.keys.join(SIGNED);
         fs::write(&path, format!("{}\n", appended.end)).map_err(|source| io_error("write", &path, source))?;
@@ -125,25 +120,36 @@ impl Trail {
         self.issuer.verifier()
     }
 
-    /// Takes a new key of the log or of the issuer into use and destroys the old one, which signs nothing from this size on.
-    pub(crate) fn rotate(&mut self, dir: &Path, new: SecretKey, passphrase: Option<&str>, old: &VerifierKey) -> Result<()> {
+    /// Takes a new key of the log or of the issuer into use and destroys the old one's file, if it has one; the old key signs
+    /// nothing from this size on.
+    pub(crate) fn rotate(&mut self, dir: &Path, new: NewKey<'_>, old: &VerifierKey) -> Result<()> {
         let (role, size) = (old.role(), self.log.head().size);
         let path = self.keys.join(format!("{}.key", word(role)));
-        if role == Role::Log {
-            // The checkpoint has both keys' signatures before the new key is the log's.
-            let note = Note::sign(self.log.checkpoint().text(), &new)?;
-            self.log.add_cosignatures(note.signatures())?;
-        }
         let (next, gone) = (path.with_extension("next"), path.with_extension("old"));
         untrain_ledger::keys::destroy(&next)?;
-        new.save(&next, passphrase)?;
+        let new: Arc<dyn Signer> = match new {
+            NewKey::File(key, passphrase) => {
+                key.save(&next, passphrase)?;
+                Arc::new(*key)
+            }
+            NewKey::Elsewhere(signer) => signer,
+        };
+        if role == Role::Log {
+            // The checkpoint has both keys' signatures before the new key is the log's.
+            let note = Note::sign(self.log.checkpoint().text(), &*new)?;
+            self.log.add_cosignatures(note.signatures())?;
+        }
         // From here on the policy has to know the new key: it is written before the key is in its place.
         let mut lines: Vec<String> = read_policy(&self.keys)?.text().lines().map(str::to_owned).collect();
         let place = lines.iter().rposition(|line| line.starts_with(word(role))).map_or(0, |place| place + 1);
         lines.insert(place, format!("{} {}", word(role), new.verifier()));
         lines.push(format!("retired {old} {size}"));
         replace_policy(dir, &(lines.join("\n") + "\n"))?;
-        fs::rename(&path, &gone).and_then(|()| fs::rename(&next, &path)).map_err(|source| io_error("rename", &path, source))?;
+        for (from, to) in [(&path, &gone), (&next, &path)] {
+            if from.is_file() {
+                fs::rename(from, to).map_err(|source| io_error("rename", from, source))?;
+            }
+        }
         untrain_ledger::keys::destroy(&gone)?;
         if role == Role::Log {
             self.log.take_key(new.verifier())?;
@@ -153,6 +159,14 @@ impl Trail {
         }
         Ok(())
     }
+}
+
+/// A key that is taken into use.
+pub(crate) enum NewKey<'a> {
+    /// In a file of the store, encrypted if there is a passphrase.
+    File(Box<SecretKey>, Option<&'a str>),
+    /// Where the store does not have it.
+    Elsewhere(Arc<dyn Signer>),
 }
 
 /// Opens the log of the store in `dir` for reading.
@@ -205,6 +219,27 @@ pub(crate) fn word(role: Role) -> &'static str {
         Role::Issuer => "issuer",
         Role::Witness => "witness",
         Role::Auditor => "auditor",
+    }
+}
+
+/// The signer of a role: one of those that are given, or the key in the store's file, which a new store makes.
+fn signer(keys: &Path, name: &str, role: Role, passphrase: Option<&str>, given: &[Arc<dyn Signer>]) -> Result<Arc<dyn Signer>> {
+    let known = public_key(keys, role).ok();
+    let path = keys.join(format!("{}.key", word(role)));
+    let given = given.iter().find(|signer| signer.verifier().role() == role);
+    let found: Arc<dyn Signer> = match given {
+        Some(signer) => Arc::clone(signer),
+        // A lost key is not made anew under the policy of the old one: what it signed would not be told from what a stranger signs.
+        None if known.is_some() && !path.is_file() && !path.with_extension("next").is_file() => {
+            return Err(io_error("read", &path, io::ErrorKind::NotFound.into()));
+        }
+        None => Arc::new(key(&path, name, role, passphrase)?),
+    };
+    match known {
+        Some(known) if known != *found.verifier() => {
+            Err(Error::OtherSigner { role: word(role), key: found.verifier().to_string(), known: known.to_string() })
+        }
+        _ => Ok(found),
     }
 }
 

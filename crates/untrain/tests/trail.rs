@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use untrain::import::{self, Roles};
 use untrain::{Access, Digest, Engine, Error, ForgetOptions, ImportOptions, OpenOptions, Recipe, Returning, TrainOptions};
 use untrain_ledger::Store;
 use untrain_ledger::envelope::Envelope;
-use untrain_ledger::keys::{Role, SecretKey, Signer as _};
+use untrain_ledger::keys::{Role, SecretKey, Signer, VerifierKey};
 use untrain_ledger::log::Log;
 use untrain_ledger::receipt::{Level, Receipt};
 use untrain_ledger::statement::{SeedOrigin, Statement};
@@ -378,6 +379,70 @@ fn keys_can_be_replaced_and_what_the_old_ones_signed_still_counts() {
     assert!(engine.audit_log().unwrap_err().to_string().contains("cosignatures"), "no witness has seen it");
     assert_eq!(engine.require_witnesses(0).unwrap().quorum, "none");
     assert!(engine.trust(witness.verifier(), Some("again")).is_err());
+}
+
+/// A key that lives in another thread, as one in hardware or in a service would, and signs what it is sent.
+#[derive(Debug)]
+struct Remote {
+    verifier: VerifierKey,
+    device: mpsc::Sender<(Vec<u8>, mpsc::Sender<[u8; 64]>)>,
+}
+
+impl Remote {
+    fn plug_in(key: SecretKey) -> Arc<dyn Signer> {
+        let (device, requests) = mpsc::channel::<(Vec<u8>, mpsc::Sender<[u8; 64]>)>();
+        let verifier = key.verifier().clone();
+        thread::spawn(move || requests.iter().for_each(|(message, answer)| answer.send(key.sign(&message).unwrap()).unwrap()));
+        Arc::new(Self { verifier, device })
+    }
+}
+
+impl Signer for Remote {
+    fn verifier(&self) -> &VerifierKey {
+        &self.verifier
+    }
+
+    fn sign(&self, message: &[u8]) -> untrain_ledger::Result<[u8; 64]> {
+        let (answer, signature) = mpsc::channel();
+        self.device.send((message.to_vec(), answer)).unwrap();
+        Ok(signature.recv().unwrap())
+    }
+}
+
+#[test]
+fn keys_can_be_where_the_store_does_not_have_them() {
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("store");
+    let remote = |name: &str, role| Remote::plug_in(SecretKey::generate(name, role).unwrap());
+    let signers = [remote("example.org/log", Role::Log), remote("example.org/issuer", Role::Issuer)];
+    let with =
+        |signers: &[Arc<dyn Signer>]| Engine::open(&dir, Access::Write, OpenOptions { signers, ..OpenOptions::default() }, &mut || ());
+    let mut engine = with(&signers).unwrap();
+    engine.import("people", &import::dataset(&file(place.path(), 40), &roles()).unwrap(), &roles(), ImportOptions::default()).unwrap();
+    engine.train("people", "income", &recipe(), TrainOptions::default()).unwrap();
+    forget(&mut engine, &id(4), &ForgetOptions::default());
+    let policy = engine.policy().unwrap();
+    engine.receipts(1).unwrap()[0].check(Some(&policy)).unwrap();
+    drop(engine);
+    assert!(!dir.join("keys/log.key").exists() && !dir.join("keys/issuer.key").exists());
+    // Neither without them, nor with others.
+    assert!(with(&[]).unwrap_err().to_string().contains("log.key"));
+    let others = [Arc::clone(&signers[0]), remote("example.org/issuer", Role::Issuer)];
+    assert!(matches!(with(&others), Err(Error::OtherSigner { role: "issuer", .. })));
+    // Out of the device into a file, and from the file into another device.
+    let mut engine = with(&signers).unwrap();
+    engine.rotate(Role::Issuer, None).unwrap();
+    forget(&mut engine, &id(5), &ForgetOptions::default());
+    drop(engine);
+    let mut engine = with(&signers[..1]).unwrap();
+    assert!(matches!(engine.rotate_to(remote("example.org/other", Role::Issuer)), Err(Error::OtherSigner { .. })));
+    let issuer = remote("example.org/issuer", Role::Issuer);
+    engine.rotate_to(Arc::clone(&issuer)).unwrap();
+    assert!(!dir.join("keys/issuer.key").exists());
+    forget(&mut engine, &id(6), &ForgetOptions::default());
+    drop(engine);
+    let engine = with(&[Arc::clone(&signers[0]), issuer]).unwrap();
+    assert!(engine.audit_log().unwrap().audited);
 }
 
 #[test]

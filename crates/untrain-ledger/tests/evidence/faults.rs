@@ -188,6 +188,7 @@ fn a_clock_that_runs_backwards_is_refused() {
 
 #[test]
 fn a_failing_signer_is_noticed_before_anything_is_published() {
+    #[derive(Debug)]
     struct Broken(SecretKey);
     impl Signer for Broken {
         fn verifier(&self) -> &VerifierKey {

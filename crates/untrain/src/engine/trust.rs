@@ -1,9 +1,10 @@
 //! Whom the trail's readers trust: the policy of a store, its keys, and what the log says.
 
 use std::fs;
+use std::sync::Arc;
 
 use untrain_core::Digest;
-use untrain_ledger::keys::{Role, SecretKey, VerifierKey};
+use untrain_ledger::keys::{Role, SecretKey, Signer, VerifierKey};
 use untrain_ledger::log::Log;
 use untrain_ledger::policy::Policy;
 use untrain_ledger::statement::Statement;
@@ -12,7 +13,7 @@ use untrain_ledger::witness::Submission;
 use super::Engine;
 use super::stating::envelope;
 use crate::report::{KeyLine, KeysReport, LogLine, LogReport};
-use crate::trail::{self, Trail, word};
+use crate::trail::{self, NewKey, Trail, word};
 use crate::{Error, Result};
 
 /// The roles that a policy names keys of, in the order in which they are shown.
@@ -97,15 +98,39 @@ impl Engine {
     ///
     /// [`Error::Store`].
     pub fn rotate(&mut self, role: Role, passphrase: Option<&str>) -> Result<KeysReport> {
-        let old = match role {
-            Role::Log => self.trail()?.log_key().clone(),
-            Role::Issuer => self.trail()?.issuer_key().clone(),
-            Role::Witness | Role::Auditor => return Err(Error::OwnKey { role: word(role) }),
-        };
+        let old = self.own_key(role)?;
         let new = SecretKey::generate(old.name(), role)?;
+        self.replace_key(NewKey::File(Box::new(new), passphrase), &old)
+    }
+
+    /// As [`rotate`](Self::rotate), to a key that the store has not: from now on [`OpenOptions`](crate::OpenOptions) have to bring
+    /// the signer. Its name has to be that of the old key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherSigner`] for another name; [`Error::OwnKey`] for a signer that is neither the log's nor the issuer's;
+    /// [`Error::Store`].
+    pub fn rotate_to(&mut self, signer: Arc<dyn Signer>) -> Result<KeysReport> {
+        let old = self.own_key(signer.verifier().role())?;
+        if old.name() != signer.verifier().name() {
+            let (role, key) = (word(old.role()), signer.verifier().to_string());
+            return Err(Error::OtherSigner { role, key, known: old.to_string() });
+        }
+        self.replace_key(NewKey::Elsewhere(signer), &old)
+    }
+
+    fn own_key(&self, role: Role) -> Result<VerifierKey> {
+        match role {
+            Role::Log => Ok(self.trail()?.log_key().clone()),
+            Role::Issuer => Ok(self.trail()?.issuer_key().clone()),
+            Role::Witness | Role::Auditor => Err(Error::OwnKey { role: word(role) }),
+        }
+    }
+
+    fn replace_key(&mut self, new: NewKey<'_>, old: &VerifierKey) -> Result<KeysReport> {
         let dir = self.store.path().to_owned();
         let trail = self.trail.as_mut().ok_or_else(|| Error::NoTrail { path: trail::place(&dir) })?;
-        trail.rotate(&dir, new, passphrase, &old)?;
+        trail.rotate(&dir, new, old)?;
         self.keys()
     }
 

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod audit;
 mod backup;
 mod bench;
 mod check;
@@ -66,6 +67,7 @@ verbs! {
     Restore in restore,
     Learn in learn,
     Verify in verify,
+    Audit in audit,
     Show in show,
     List in list,
     Export in export,

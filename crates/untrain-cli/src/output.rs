@@ -83,6 +83,42 @@ impl Words {
     }
 }
 
+/// A bar for work of which it is known how much there is; nothing where nobody looks.
+pub(crate) struct Bar(Option<ProgressBar>);
+
+impl Words {
+    /// A bar for `what`, which appears with the first step.
+    pub(crate) fn bar(self, what: &str) -> Bar {
+        let bar = self.animated.then(|| ProgressBar::new(0).with_message(what.to_owned()));
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len}, {elapsed}, about {eta} left");
+        if let (Some(bar), Ok(style)) = (&bar, style) {
+            bar.set_style(style);
+            bar.enable_steady_tick(Duration::from_millis(500));
+        }
+        Bar(bar)
+    }
+}
+
+impl Bar {
+    /// Shows how far the work is; `kept` of it were there at the start.
+    pub(crate) fn at(&self, done: u64, of: u64, kept: u64) {
+        if let Some(bar) = &self.0 {
+            bar.set_length(of);
+            if done == kept {
+                bar.reset_eta();
+            }
+            bar.set_position(done);
+        }
+    }
+
+    /// Takes it away.
+    pub(crate) fn clear(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 fn spinner(what: &str) -> ProgressBar {
     let spinner = ProgressBar::new_spinner().with_message(what.to_owned()).with_elapsed(PATIENCE);
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} … {elapsed}") {

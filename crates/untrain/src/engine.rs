@@ -5,6 +5,7 @@
 //! request or the state after it.
 
 mod auditing;
+mod audits;
 mod docket;
 mod receipts;
 mod requests;
@@ -26,6 +27,7 @@ use untrain_ledger::receipt::Opened;
 use untrain_ledger::statement::SeedOrigin;
 use untrain_ledger::{Access, Change, DatasetRow, Event, ModelRow, Name, Part, Store, Version};
 
+pub use self::audits::{AuditOptions, AuditProgress};
 pub use self::requests::{ForgetOptions, ImportOptions, Returning};
 pub use self::trust::verifier_key;
 use crate::commitments::{self, Salts};
@@ -141,6 +143,9 @@ impl Engine {
         let dropped: Vec<Name> = models.iter().map(|model| model.name.clone()).collect();
         let parts = old.iter().flat_map(|row| &row.parts).map(|part| part.digest);
         let statements = self.replaced_by(parts.collect(), &models)?;
+        if replace {
+            crate::shadow::erase(self.store.path())?;
+        }
         let change =
             Change { replace, drop_models: dropped.clone(), datasets: vec![row.clone()], welcome, statements, ..Change::default() };
         self.commit(change)?;

@@ -17,6 +17,15 @@ pub enum Error {
     /// Of a file of records.
     #[error(transparent)]
     Import(#[from] import::Error),
+    /// Of an audit.
+    #[error(transparent)]
+    Audit(#[from] untrain_audit::Error),
+    /// An audit of a model whose predictions have no truth beside them.
+    #[error("the model predicts nothing that a column of the records tells the truth about")]
+    NotAudited,
+    /// An audit of no record with a target.
+    #[error("none of the records to forget has a target, so there is nothing to ask a model about")]
+    NobodyToAudit,
     /// Of a selection of records.
     #[error(transparent)]
     Select(#[from] select::Error),
@@ -235,6 +244,9 @@ impl Error {
             Self::Core(_)
             | Self::Import(_)
             | Self::Select(_)
+            | Self::Audit(_)
+            | Self::NotAudited
+            | Self::NobodyToAudit
             | Self::NoHoldout { .. }
             | Self::NoTarget { .. }
             | Self::NotScored { .. }
@@ -289,6 +301,8 @@ impl Error {
                 Some("method=neighbours has no such limit; or leave rare items out of the file".to_owned())
             }
             Self::Core(error) => error.nearest().map(did_you_mean),
+            Self::Audit(error) => error.hint(),
+            Self::NotAudited => Some("models of a target can be audited; those that cluster, transform or rank cannot".to_owned()),
             Self::Import(error) => error.hint(),
             Self::Select(error) => error.hint(),
             Self::Store(error) => error.nearest().map(did_you_mean),
@@ -322,6 +336,7 @@ impl Error {
             | Self::NoExtension { .. }
             | Self::Time { .. }
             | Self::Unequal { .. }
+            | Self::NobodyToAudit
             | Self::Records { .. }
             | Self::Metadata { .. }
             | Self::NoTarget { .. } => None,

@@ -33,14 +33,16 @@ mod recipe;
 mod records;
 mod report;
 pub mod select;
+mod shadow;
 mod trail;
 
-pub use engine::{Engine, ForgetOptions, ImportOptions, OpenOptions, Returning, TrainOptions, verifier_key};
+pub use engine::{AuditOptions, AuditProgress, Engine, ForgetOptions, ImportOptions, OpenOptions, Returning, TrainOptions, verifier_key};
 pub use error::{Error, Result};
 pub use evaluate::Scores;
 pub use plan::{Plan, PlanEntry, PlanOptions, Revision};
 pub use recipe::{LEARNERS, LearnerEntry, Recipe};
 pub use report::{
+    AuditReport, AuditSource, OneRunReport,
     BackupLine, BackupReport, ColumnReport, DatasetLine, DatasetReport, Evaluation, KeyLine, KeysReport, Listing, LogLine, LogReport,
     ModelReport, PredictedTable, RequestLine, RequestReport, Restoration, Verification, VersionReport,
 };

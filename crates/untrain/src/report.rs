@@ -316,6 +316,97 @@ pub struct Verification {
     pub speedup: Option<f64>,
 }
 
+/// What an audit found, and what was done for it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AuditReport {
+    /// The model.
+    pub model: String,
+    /// Its version.
+    pub version: u64,
+    /// The dataset.
+    pub dataset: String,
+    /// The learner.
+    pub learner: String,
+    /// `revision`, or `retraining`.
+    pub forgets_by: String,
+    /// What forgetting claims.
+    pub guarantee: Guarantee,
+    /// Which records were asked about.
+    pub source: AuditSource,
+    /// How many records the worlds have for training.
+    pub records: u64,
+    /// How many records were asked about, without the canaries.
+    pub asked: u64,
+    /// How many records got a wrong label.
+    pub canaries: u64,
+    /// How many records that no model was trained on were asked about.
+    pub holdout: u64,
+    /// How many worlds there were.
+    pub worlds: u64,
+    /// In how many worlds the candidate had the bytes of a retrain of its own seed, state and artefact.
+    pub replayed: u64,
+    /// In how many worlds that was looked at.
+    pub replays: u64,
+    /// Seconds that a training took, the median.
+    pub train_seconds: f64,
+    /// Seconds that forgetting took, the median.
+    pub forget_seconds: f64,
+    /// How many records the retrain of equal cost was trained on, the median.
+    pub scratch_records: u64,
+    /// The lower bound on ε from one world; none with fewer than 40 points.
+    pub one_run: Option<OneRunReport>,
+    /// The key of all that was drawn.
+    pub seed: u64,
+    /// Whether an audit that was stopped and was of something else was given up.
+    pub replaced_an_audit: bool,
+    /// The verdicts and the evidence.
+    pub audit: untrain_audit::Audit,
+    /// Seconds that all took; less where worlds were kept from an audit that was stopped.
+    pub total_seconds: f64,
+}
+
+/// Which records an audit asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum AuditSource {
+    /// Those that were named, which the dataset has.
+    Named,
+    /// Copies that were given, which the dataset has no longer.
+    Given,
+    /// Those of a request that waits to be carried out.
+    Waiting {
+        /// Its number.
+        request: u64,
+    },
+    /// Those of a request whose records a legal hold keeps.
+    Held {
+        /// Its number.
+        request: u64,
+    },
+    /// As many others as the last request forgot, since its records are erased.
+    InPlaceOf {
+        /// Its number.
+        request: u64,
+    },
+    /// Some, since nobody has asked for anything yet.
+    Drawn,
+}
+
+/// Lower bounds on ε from one model of each kind.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct OneRunReport {
+    /// Of the candidate.
+    pub epsilon: f64,
+    /// Of a retrained model.
+    pub null: f64,
+    /// Of the original.
+    pub positive_control: f64,
+    /// How many points were guessed to be in or out.
+    pub guesses: u64,
+    /// How many points there were.
+    pub points: u64,
+}
+
 /// Predictions for the rows of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PredictedTable {

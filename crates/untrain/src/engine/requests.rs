@@ -328,6 +328,7 @@ impl Engine {
     /// Carries out requests to forget: all of them, or nothing.
     fn erase(&mut self, loaded: &Loaded, step: &Step, batch: &[Carried], new: New, started: Instant) -> Result<RequestReport> {
         let mut report = self.report(loaded, step, false, started)?;
+        crate::shadow::erase(self.store.path())?;
         // If anything fails from here on, models in memory may be ahead of the store: they are read again.
         let mut models = std::mem::take(&mut self.models);
         let outcomes = self.revise(&mut models, loaded, step, started)?;

@@ -42,7 +42,7 @@ pub use evaluate::Scores;
 pub use plan::{Plan, PlanEntry, PlanOptions, Revision};
 pub use recipe::{LEARNERS, LearnerEntry, Recipe};
 pub use report::{
-    AuditReport, AuditSource, OneRunReport,
+    AuditReport, AuditSource, AuditVerdict, OneRunReport,
     BackupLine, BackupReport, ColumnReport, DatasetLine, DatasetReport, Evaluation, KeyLine, KeysReport, Listing, LogLine, LogReport,
     ModelReport, PredictedTable, RequestLine, RequestReport, Restoration, Verification, VersionReport,
 };

@@ -357,12 +357,37 @@ pub struct AuditReport {
     pub one_run: Option<OneRunReport>,
     /// The key of all that was drawn.
     pub seed: u64,
+    /// What follows from all of it.
+    pub verdict: AuditVerdict,
     /// Whether an audit that was stopped and was of something else was given up.
     pub replaced_an_audit: bool,
     /// The verdicts and the evidence.
     pub audit: untrain_audit::Audit,
     /// Seconds that all took; less where worlds were kept from an audit that was stopped.
     pub total_seconds: f64,
+}
+
+/// What follows from an audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditVerdict {
+    /// Attacks that tell the original model tell the candidate neither from a retrain nor whom it forgot.
+    Passes,
+    /// An attack does.
+    Told,
+    /// It claims to be exact, and its bytes are not those of a retrain.
+    OtherBytes,
+    /// It claims an ε that is less than what was measured.
+    Refuted,
+    /// Nothing that decides could decide.
+    Undecided,
+}
+
+impl AuditVerdict {
+    /// Whether the answer is no.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Told | Self::OtherBytes | Self::Refuted)
+    }
 }
 
 /// Which records an audit asked about.

@@ -6,6 +6,8 @@
 //! that are retained are the same everywhere, so that nothing but the points and the seeds tells one model from another.
 
 mod kept;
+#[cfg(test)]
+mod mutants;
 
 use std::collections::BTreeSet;
 use std::time::Instant;

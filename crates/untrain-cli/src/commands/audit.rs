@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use untrain::{AuditOptions, AuditProgress, AuditReport, AuditSource, select};
-use untrain_audit::bounds::refute::Refutation;
+use untrain::{AuditOptions, AuditProgress, AuditReport, AuditSource, AuditVerdict, select};
 use untrain_audit::{Evidence, Measured, Reason, Standing, Verdict, metric};
 
 use crate::app::{App, Outcome};
@@ -73,8 +72,7 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
         app.words.warn("an audit of this model that was stopped was of another recipe, other records or other settings: it begins anew");
     }
     app.result(&report, human)?;
-    let refuted = matches!(report.audit.refutation, Some(Refutation::Refuted { .. }));
-    Ok(if refuted || report.audit.judgement.overall == Verdict::Fails { Outcome::No } else { Outcome::Done })
+    Ok(if report.verdict.is_failure() { Outcome::No } else { Outcome::Done })
 }
 
 fn attack(text: &str) -> Result<String, String> {
@@ -95,7 +93,11 @@ fn budget(text: &str) -> Result<Duration, String> {
 
 fn human(report: &AuditReport) -> String {
     let judgement = &report.audit.judgement;
-    let mut text = format!("{}\n\n", verdict(&judgement.overall));
+    let mut text = match report.verdict {
+        AuditVerdict::OtherBytes => "FAILS: it claims to be exact, and its bytes are not those of a retrain\n\n".to_owned(),
+        AuditVerdict::Refuted => "FAILS: the epsilon that it claims is less than what was measured\n\n".to_owned(),
+        AuditVerdict::Passes | AuditVerdict::Told | AuditVerdict::Undecided => format!("{}\n\n", verdict(&judgement.overall)),
+    };
     text += &facts([
         ("model", format!("{} (version {}), {} by {}", report.model, report.version, report.learner, report.forgets_by)),
         ("forgotten", asked(report)),

@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 
 use arrow_array::UInt32Array;
 use untrain_audit::bounds::one_run::{self, Choice, Guesses};
-use untrain_audit::{Membership, Scores, audit, judge};
+use untrain_audit::bounds::refute::Refutation;
+use untrain_audit::{Audit, Membership, Scores, Verdict, audit, judge};
 use untrain_core::{Dataset, Digest, Forget as _, Guarantee, Learner as _, Seed};
 use untrain_ledger::{ModelRow, Operation, RequestRow};
 
 use super::{Engine, Loaded, from_json};
 use crate::import;
 use crate::records::{Metadata, read_parts};
-use crate::report::{AuditReport, AuditSource, OneRunReport};
+use crate::report::{AuditReport, AuditSource, AuditVerdict, OneRunReport};
 use crate::shadow::{Kept, Role, Study, World, sample};
 use crate::{Error, Recipe, Result};
 
@@ -134,6 +135,7 @@ impl Engine {
             found.skipped.retain(|skipped| wanted(&skipped.metric));
             found.judgement = judge(&mut found.evidence, options.level)?;
         }
+        let verdict = verdict(&found, &claim, &worlds);
         let median = |of: fn(&World) -> f64| median(worlds.iter().map(of).collect());
         Ok(AuditReport {
             model: model.to_owned(),
@@ -155,6 +157,7 @@ impl Engine {
             scratch_records: median(|world| world.scratch_records as f64) as u64,
             one_run: one_run(&study, &worlds, &claim, options.level)?,
             seed: options.seed,
+            verdict,
             replaced_an_audit: other,
             audit: found,
             total_seconds: started.elapsed().as_secs_f64(),
@@ -315,6 +318,18 @@ fn trained(study: &Study<'_>, n_worlds: usize, kept: &Kept, progress: &(dyn Fn(A
         workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })?;
     Ok(worlds.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).into_values().collect())
+}
+
+/// What follows: that bytes differ outweighs what attacks do not see.
+fn verdict(audit: &Audit, claim: &Guarantee, worlds: &[World]) -> AuditVerdict {
+    let differs = worlds.iter().any(|world| world.replayed == Some(false));
+    match (&audit.judgement.overall, &audit.refutation) {
+        _ if *claim == Guarantee::Exact && differs => AuditVerdict::OtherBytes,
+        (Verdict::Fails, _) => AuditVerdict::Told,
+        (_, Some(Refutation::Refuted { .. })) => AuditVerdict::Refuted,
+        (Verdict::Passes, _) => AuditVerdict::Passes,
+        (Verdict::None { .. }, _) => AuditVerdict::Undecided,
+    }
 }
 
 /// The lower bound on ε from all points in one world, for the candidate and its controls. A quarter of the points is guessed, half of

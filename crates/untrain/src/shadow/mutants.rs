@@ -1,0 +1,203 @@
+//! Forgetting that is deliberately wrong, which an audit has to find, and forgetting that is right, which it has to pass.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, StringArray};
+use untrain_audit::{Membership, Verdict, audit};
+use untrain_core::{
+    AnyLearner, AnyModel, Column, Dataset, Forget, Guarantee, Kind, Learner, Model, Predictions, Result, Role as ColumnRole, Schema, Seed,
+    Task,
+};
+use untrain_exact::{Forest, Params};
+
+use super::{Study, World};
+
+/// What a mutant does wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    /// Nothing is forgotten.
+    DoesNothing,
+    /// One of the parts, a tree, is not revised.
+    LeavesOneTree,
+    /// Records of one shard are not forgotten.
+    LeavesOneShard,
+    /// The words of what is forgotten stay in a list, which no prediction shows.
+    LeavesTheVocabulary,
+}
+
+const PARTS: usize = 4;
+
+/// An average of small forests, of all records or of a shard each.
+#[derive(Debug, Clone)]
+struct Parts {
+    seed: Seed,
+    fault: Fault,
+}
+
+#[derive(Debug, Clone)]
+struct PartsModel {
+    models: Vec<AnyModel>,
+    words: Vec<String>,
+    records: u64,
+}
+
+impl Parts {
+    fn part(&self, part: usize) -> AnyLearner {
+        let params = Params { n_trees: 2, max_depth: 12, subsample: 1.0, ..Params::default() };
+        AnyLearner::new(Forest { params, task: Task::Classification, seed: Seed(self.seed.0 ^ part as u64) })
+    }
+
+    fn shard_of(id: &str) -> usize {
+        (Seed(5).hash(1, id.as_bytes()) % PARTS as u64) as usize
+    }
+
+    fn of_part(&self, part: usize, ids: &[String]) -> Vec<String> {
+        let sharded = self.fault == Fault::LeavesOneShard;
+        ids.iter().filter(|id| !sharded || Self::shard_of(id) == part).cloned().collect()
+    }
+}
+
+impl Learner for Parts {
+    type Model = PartsModel;
+
+    fn fit(&self, data: &Dataset) -> Result<PartsModel> {
+        let ids: Vec<String> = data.ids().iter().flatten().map(str::to_owned).collect();
+        let models = (0..PARTS).map(|part| self.part(part).fit(&data.select(&self.of_part(part, &ids))?)).collect::<Result<_>>()?;
+        let words = if self.fault == Fault::LeavesTheVocabulary { ids } else { Vec::new() };
+        Ok(PartsModel { models, words, records: data.len() as u64 })
+    }
+
+    fn load(&self, _: &[u8], data: &Dataset) -> Result<PartsModel> {
+        self.fit(data)
+    }
+}
+
+impl Forget<PartsModel> for Parts {
+    fn forget(&self, model: &mut PartsModel, ids: &[String], retained: &Dataset) -> Result<Guarantee> {
+        let all: Vec<String> = retained.ids().iter().flatten().map(str::to_owned).collect();
+        for part in 0..PARTS {
+            let skipped = match self.fault {
+                Fault::DoesNothing => true,
+                Fault::LeavesOneTree | Fault::LeavesOneShard => part == 0,
+                Fault::None | Fault::LeavesTheVocabulary => false,
+            };
+            let leaving = self.of_part(part, ids);
+            if !skipped && !leaving.is_empty() {
+                self.part(part).forget(&mut model.models[part], &leaving, &retained.select(&self.of_part(part, &all))?)?;
+            }
+        }
+        model.records = retained.len() as u64;
+        Ok(Guarantee::Exact)
+    }
+
+    fn learn(&self, model: &mut PartsModel, _: &[String], retained: &Dataset) -> Result<Guarantee> {
+        *model = self.fit(retained)?;
+        Ok(Guarantee::Exact)
+    }
+}
+
+impl Model for PartsModel {
+    fn artefact(&self) -> Vec<u8> {
+        let mut bytes: Vec<u8> = self.models.iter().flat_map(Model::artefact).collect();
+        self.words.iter().for_each(|word| bytes.extend(word.as_bytes()));
+        bytes
+    }
+
+    fn state(&self) -> Vec<u8> {
+        self.models.iter().flat_map(Model::state).collect()
+    }
+
+    fn records(&self) -> u64 {
+        self.records
+    }
+
+    fn predict(&self, data: &Dataset) -> Result<Predictions> {
+        let names = ["no".to_owned(), "yes".to_owned()];
+        let (mut sums, mut votes) = (vec![0.0; 2 * data.len()], 0.0);
+        for model in &self.models {
+            let Predictions::Classes { classes, probabilities, .. } = model.predict(data)? else { continue };
+            if classes.is_empty() {
+                continue;
+            }
+            votes += 1.0;
+            for (at, p) in probabilities.into_iter().enumerate() {
+                let class = names.iter().position(|name| *name == classes[at % classes.len()]).unwrap_or_default();
+                sums[at / classes.len() * 2 + class] += p;
+            }
+        }
+        sums.iter_mut().for_each(|sum| *sum /= votes);
+        Ok(Predictions::Classes { classes: names.to_vec(), probabilities: sums, n: data.len() })
+    }
+}
+
+/// Records with two features and a label that they half explain.
+fn data(n: usize) -> Dataset {
+    let column = |name: &str, role, kind| Column { name: name.into(), kind, role, declared: true };
+    let columns = vec![
+        column("a", ColumnRole::Feature, Kind::Numeric),
+        column("b", ColumnRole::Feature, Kind::Numeric),
+        column("y", ColumnRole::Target, Kind::Categorical),
+    ];
+    let unit = |i: usize, purpose| untrain_core::unit(Seed(3).hash(purpose, &i.to_le_bytes()));
+    let numbers = |purpose| Arc::new(Float64Array::from_iter_values((0..n).map(|i| unit(i, purpose)))) as ArrayRef;
+    let label = |i: usize| if (unit(i, 1) + unit(i, 2) > 1.0) == (unit(i, 3) < 0.7) { "yes" } else { "no" };
+    let labels = Arc::new(StringArray::from_iter_values((0..n).map(label))) as ArrayRef;
+    let ids = StringArray::from_iter_values((0..n).map(|i| format!("r{i:04}")));
+    let schema = Schema { id: Some("id".into()), columns, holdout: None };
+    Dataset::new(schema, &ids, vec![numbers(1), numbers(2), labels]).unwrap()
+}
+
+/// The verdict on a fault, and in how many of two worlds the bytes are those of a retrain.
+fn audited(fault: Fault, seed: u64) -> (Verdict, usize) {
+    const WORLDS: usize = 16;
+    let all = data(460);
+    let ids = |from: usize, to: usize| (from..to).map(|i| format!("r{i:04}")).collect::<Vec<_>>();
+    let training = all.without(&ids(300, 460)).unwrap();
+    let points = training.select(&ids(0, 60)).unwrap();
+    let learner = |seed: Seed| Ok(AnyLearner::new(Parts { seed, fault }));
+    let names: Vec<&str> = points.ids().iter().flatten().collect();
+    let study = Study {
+        learner: &learner,
+        bits: Membership::draw(Seed(seed), WORLDS, &names),
+        holdout: all.select(&ids(300, 460)).unwrap(),
+        retain: training.select(&ids(100, 200)).unwrap(),
+        points: points.clone(),
+        data: training,
+        seed: Seed(seed),
+    };
+    let worlds: Vec<World> = (0..WORLDS).map(|world| study.world(world).unwrap()).collect();
+    let options = untrain_audit::Options { seed: Seed(seed), ..untrain_audit::Options::default() };
+    let found = audit(&study.worlds(&worlds, Vec::new()).unwrap(), &options).unwrap();
+    (found.judgement.overall, worlds.iter().filter(|world| world.replayed == Some(true)).count())
+}
+
+#[test]
+fn forgetting_that_is_right_passes() {
+    let (verdict, equal) = audited(Fault::None, 1);
+    assert_eq!((verdict, equal), (Verdict::Passes, 2));
+}
+
+#[test]
+fn forgetting_nothing_fails() {
+    let (verdict, equal) = audited(Fault::DoesNothing, 1);
+    assert_eq!((verdict, equal), (Verdict::Fails, 0));
+}
+
+#[test]
+fn a_record_left_in_one_tree_fails() {
+    let (verdict, equal) = audited(Fault::LeavesOneTree, 1);
+    assert_eq!((verdict, equal), (Verdict::Fails, 0));
+}
+
+#[test]
+fn a_record_left_in_one_shard_fails() {
+    let (verdict, equal) = audited(Fault::LeavesOneShard, 1);
+    assert_eq!((verdict, equal), (Verdict::Fails, 0));
+}
+
+#[test]
+fn a_word_left_in_the_vocabulary_is_seen_by_no_attack_and_fails_by_its_bytes() {
+    let (verdict, equal) = audited(Fault::LeavesTheVocabulary, 1);
+    assert_eq!((verdict, equal), (Verdict::Passes, 0));
+}

@@ -44,6 +44,7 @@ mod trials;
 
 pub use audit::{Audit, Ensemble, Options, Skipped, Worlds, audit};
 pub use bootstrap::{Bootstrap, Interval};
+pub use bounds::refute::Refutation;
 pub use error::{Error, Result};
 pub use evidence::{Evidence, Judgement, Measured, Reason, Verdict, judge};
 pub use game::{Arrangement, Game, MIN_WORLDS, Side, Symmetry};

@@ -129,6 +129,10 @@ impl Logistic {
         let mut value = problem.value(&at);
         for _ in 0..200 {
             let Some(step) = problem.newton_step(&at) else { break };
+            let size = |values: &[f64]| values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+            if size(&step) <= 1e-14 * (1.0 + size(&at)) {
+                break;
+            }
             let moved = |length: f64| at.iter().zip(&step).map(|(a, s)| a - length * s).collect::<Vec<_>>();
             // The objective is convex, so some length along Newton's direction lowers it, until rounding hides the difference.
             let lower = (0..50).map(|halvings| moved(libm::ldexp(1.0, -halvings))).find(|next| problem.value(next) < value);
@@ -238,7 +242,7 @@ mod tests {
         let low: Vec<f64> = (0..100).map(|i| f64::from(i) / 100.0).collect();
         let high: Vec<f64> = low.iter().map(|loss| loss + 2.0).collect();
         let leaking = reach(&low, &high, 10, Seed(1)).unwrap();
-        assert_eq!((leaking.accuracy, leaking.auc), (1.0, 1.0));
+        assert!(leaking.accuracy == 1.0 && leaking.auc > 1.0 - 1e-12);
         // Two samples of one distribution: 400 records give an accuracy of a half, plus or minus 0.1 at four deviations.
         let sample = |place| (0..200).map(|i| Stream::new(Seed(7), Purpose::Canary, place).unit(i)).collect::<Vec<_>>();
         let clean = reach(&sample(0), &sample(1), 10, Seed(1)).unwrap();

@@ -1,5 +1,7 @@
 //! Do attacks and bounds give the numbers of their reference implementations? The tables and the scripts that made them are in `reference/`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use serde_json::Value;
 use untrain_audit::attacks::lira::{self, Centre, Fitting, Offline};
 use untrain_audit::attacks::logreg::Logistic;

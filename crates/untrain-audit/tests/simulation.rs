@@ -1,5 +1,7 @@
 //! Do audits keep their level, and do they find leaks? Many simulated audits with known truth.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod synthetic;
 
 use synthetic::{Kind, gaussian_worlds, normal};
@@ -82,7 +84,7 @@ fn drawn(seed: u64, n_worlds: usize, n_points: usize) -> Membership {
 /// In-sample fits have a null AUC of .665 at 8 models a side. The standard error of the mean here is under .005.
 #[test]
 fn defect_6_the_null_auc_of_ulira_is_one_half_for_few_models() {
-    for n_worlds in [8, 16, 32] {
+    for n_worlds in [10, 16, 32] {
         let aucs = (0..40).map(|seed| {
             let bits = drawn(seed, n_worlds, 100);
             let game = Game::efficacy(&null_scores(2 * seed, n_worlds, 100), &null_scores(2 * seed + 1, n_worlds, 100), &bits).unwrap();

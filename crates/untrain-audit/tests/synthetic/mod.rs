@@ -1,19 +1,17 @@
 //! Models with known truth, for tests: Gaussians that leak or do not.
 
-#![allow(dead_code, unreachable_pub, reason = "each test program uses a part")]
-
 use untrain_audit::{Ensemble, Membership, Outputs, Worlds};
 use untrain_core::{Seed, unit};
 
 /// A standard normal number for a seed, a kind and a place, by Box and Muller.
-pub fn normal(seed: u64, kind: u64, i: usize) -> f64 {
+pub(crate) fn normal(seed: u64, kind: u64, i: usize) -> f64 {
     let hash = |part: u64| unit(Seed(seed).hash(kind, &(2 * i as u64 + part).to_le_bytes()));
     (-2.0 * (1.0 - hash(0)).ln()).sqrt() * (std::f64::consts::TAU * hash(1)).cos()
 }
 
 /// What a simulated candidate is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Distributed as a retrained model.
     Retrained,
     /// Distributed as a retrained model that was trained for less: lower margins everywhere.
@@ -24,7 +22,7 @@ pub enum Kind {
 
 /// Worlds of two-class models whose margins are Gaussian: the difficulty of the point, an effect of the model on all of its points, noise, and 1.5 for
 /// what was trained on.
-pub fn gaussian_worlds(seed: u64, n_worlds: usize, n_points: usize, candidate: Kind) -> Worlds {
+pub(crate) fn gaussian_worlds(seed: u64, n_worlds: usize, n_points: usize, candidate: Kind) -> Worlds {
     let ids: Vec<String> = (0..n_points).map(|i| i.to_string()).collect();
     let bits = Membership::draw(Seed(seed), n_worlds, &ids.iter().map(String::as_str).collect::<Vec<_>>());
     let ensemble = |kind: Kind, run: u64| {

@@ -1,7 +1,7 @@
 //! A metric's number beside its null, its positive control, and the verdict that follows from the three.
 //!
 //! A metric decides by a p-value, which [`crate::game`] argues to be valid. It *fails* the candidate when that p-value is small after Holm's correction
-//! for the number of headline metrics [@holm1979], so all of them together fail a perfect unlearner with at most the stated probability. The family is all
+//! for the number of headline metrics \[@holm1979\], so all of them together fail a perfect unlearner with at most the stated probability. The family is all
 //! headline metrics that there are, measured or not, so that leaving one out buys nothing. It *passes* the candidate
 //! only when it could have failed it: the original model, which forgot nothing, has to fail by the same rule. And it says nothing when the second
 //! retrain fails, since then the metric measures something else than unlearning.

@@ -7,7 +7,7 @@
 //!   of unlearning, and also fires on harmless differences such as a shorter training; the same game on holdout points tells how much of
 //!   that there is.
 //! * **Privacy**: both sides are candidates, of which one was trained on the point and then forgot it, and the other has never seen it. This is what the
-//!   owner of the record cares about [@naderloui2025].
+//!   owner of the record cares about \[@naderloui2025\].
 //!
 //! # Why the p-value is valid although points share models
 //!
@@ -15,7 +15,7 @@
 //! swapped in any set of worlds without changing the joint distribution of everything. Under that of privacy, the candidates are drawn from one distribution
 //! whatever their bits, since none of the points influences a perfect unlearner; so the *whole models* can be permuted among the worlds while
 //! the bits stay, whatever the design of the bits. In both cases the statistic at hand is one of equally likely ones, so its rank among random exchanges is
-//! a valid p-value for *any* statistic, in-sample fits included [@phipson2010]. Nothing is assumed of the dependence between points: a model
+//! a valid p-value for *any* statistic, in-sample fits included \[@phipson2010\]. Nothing is assumed of the dependence between points: a model
 //! moves with all its points at once. An interval over pooled points would assume their independence, and reject perfect unlearners.
 
 use untrain_core::Seed;

@@ -39,7 +39,7 @@ fn a_candidate_that_does_nothing_fails_in_both_games() {
 /// A short retrain differs from a full one and leaks nothing: it fails efficacy and passes privacy.
 #[test]
 fn a_short_retrain_fails_efficacy_and_passes_privacy() {
-    let judgements = (0..40).map(|seed| audit(&gaussian_worlds(seed, 12, 24, Kind::Short), &options(seed)).unwrap().judgement);
+    let judgements = (0..40).map(|seed| audit(&gaussian_worlds(seed, 16, 24, Kind::Short), &options(seed)).unwrap().judgement);
     let (mut unlike, mut leaks) = (0, 0);
     for judgement in judgements {
         unlike += usize::from(judgement.efficacy == Verdict::Fails);
@@ -62,8 +62,8 @@ fn an_audit_without_power_gives_no_verdict() {
 /// A second retrain that differs from the first shows that something else than unlearning is measured.
 #[test]
 fn a_metric_whose_null_fails_gives_no_verdict() {
-    let mut worlds = gaussian_worlds(1, 12, 24, Kind::Original);
-    worlds.second = gaussian_worlds(2, 12, 24, Kind::Short).candidate;
+    let mut worlds = gaussian_worlds(1, 24, 24, Kind::Original);
+    worlds.second = gaussian_worlds(2, 24, 24, Kind::Short).candidate;
     let judgement = audit(&worlds, &Options { n_exchanges: 1999, ..options(1) }).unwrap().judgement;
     assert!(matches!(judgement.efficacy, Verdict::None { reason: Reason::NullFails { .. } }), "{judgement:?}");
 }

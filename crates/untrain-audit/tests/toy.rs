@@ -6,7 +6,7 @@ use untrain_audit::attacks::canary::{self, Canary};
 use untrain_audit::{Bootstrap, Ensemble, Membership, Options, Outputs, Verdict, Worlds, audit};
 use untrain_core::{Seed, unit};
 
-const N_WORLDS: usize = 12;
+const N_WORLDS: usize = 16;
 const N_FORGET: usize = 20;
 const N_RETAIN: usize = 60;
 const N_HOLDOUT: usize = 40;

@@ -1,7 +1,7 @@
 //! The population attack: a logistic regression that tells the losses of forgotten records from those of holdout records.
 //!
 //! Its accuracy is not "0.5 when forgotten": wherever forget set and holdout differ in distribution, a retrained model does not score 0.5 either.
-//! The number to report is the difference to the retrained models [@hayes2025, section 3].
+//! The number to report is the difference to the retrained models \[@hayes2025, section 3\].
 
 use untrain_core::Seed;
 
@@ -40,7 +40,7 @@ pub struct Logistic {
 ///
 /// # References
 ///
-/// The protocol is that of the unlearning literature [@cadet2024, section 4]: ten folds, and losses clipped to [−400, 400].
+/// The protocol is that of the unlearning literature \[@cadet2024, section 4\]: ten folds, and losses clipped to [−400, 400].
 pub fn reach(forgotten: &[f64], holdout: &[f64], n_folds: usize, seed: Seed) -> Result<Reach> {
     const ATTACK: &str = "the population attack";
     same("holdout losses, one for each forgotten record", forgotten.len(), holdout.len())?;

@@ -1,7 +1,7 @@
 //! U-LiRA: the likelihood ratio between models that forgot a point and models that never saw it, fitted on other worlds than it is judged on.
 //!
 //! For each point a Gaussian is fitted to the scores of either side, and a model's score φ gives Λ = log N(φ; in) − log N(φ; out)
-//! [@hayes2025; @carlini2022, section IV]. Three mistakes of published code are avoided. Fit and judgement use different worlds, since
+//! \[@hayes2025; @carlini2022, section IV\]. Three mistakes of published code are avoided. Fit and judgement use different worlds, since
 //! an in-sample fit finds a difference where there is none (null AUC .665 with 8 models). The variance is pooled over points while a side has fewer than
 //! 32 models. And the score is a margin, not whether the answer was correct, whose variance is often 0.
 

@@ -1,7 +1,7 @@
 //! Intervals by the two-level bootstrap: models and points are drawn anew, each as a whole.
 //!
 //! All scores of one model share its training, and all scores of one point its difficulty, so the scores are not independent and an
-//! interval from them alone is several times too narrow. The pigeonhole bootstrap [@owen2007] draws rows and columns; its variance is the true
+//! interval from them alone is several times too narrow. The pigeonhole bootstrap \[@owen2007\] draws rows and columns; its variance is the true
 //! one or a little more.
 
 use serde::{Deserialize, Serialize};

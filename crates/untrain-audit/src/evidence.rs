@@ -1,7 +1,8 @@
 //! A metric's number beside its null, its positive control, and the verdict that follows from the three.
 //!
 //! A metric decides by a p-value, which [`crate::game`] argues to be valid. It *fails* the candidate when that p-value is small after Holm's correction
-//! for the number of headline metrics [@holm1979], so all of them together fail a perfect unlearner with at most the stated probability. It *passes* the candidate
+//! for the number of headline metrics \[@holm1979\], so all of them together fail a perfect unlearner with at most the stated probability. The family is all
+//! headline metrics that there are, measured or not, so that leaving one out buys nothing. It *passes* the candidate
 //! only when it could have failed it: the original model, which forgot nothing, has to fail by the same rule. And it says nothing when the second
 //! retrain fails, since then the metric measures something else than unlearning.
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::Interval;
 use crate::error::{Result, within_unit};
-use crate::metrics::{Question, Standing, metric};
+use crate::metrics::{METRICS, Question, Standing, metric};
 
 /// By how much stricter the level is at which a null fails: a null that fails by chance takes a verdict away, so it should be rare.
 const NULL_STRICTNESS: f64 = 0.2;
@@ -106,9 +107,10 @@ pub struct Judgement {
 pub fn judge(evidence: &mut [Evidence], level: f64) -> Result<Judgement> {
     within_unit("level", level)?;
     let deciding: Vec<usize> = (0..evidence.len()).filter(|at| evidence[*at].decides()).collect();
-    let rejected = holm(&deciding.iter().map(|at| evidence[*at].candidate.p_value.unwrap_or(1.0)).collect::<Vec<_>>(), level);
+    let family = METRICS.iter().filter(|metric| metric.standing == Standing::Headline).count().max(deciding.len());
+    let rejected = holm(&deciding.iter().map(|at| evidence[*at].candidate.p_value.unwrap_or(1.0)).collect::<Vec<_>>(), family, level);
     // What the strictest step of Holm's procedure asks of the candidate is asked of the controls.
-    let bar = level / deciding.len().max(1) as f64;
+    let bar = level / family as f64;
     for item in &mut *evidence {
         item.verdict = Verdict::None { reason: Reason::NotHeadline };
     }
@@ -159,13 +161,13 @@ fn answer(evidence: &[Evidence], question: Question) -> Verdict {
         .unwrap_or(Verdict::None { reason: Reason::Unmeasured })
 }
 
-/// Which hypotheses are rejected by Holm's procedure at a family-wise level.
-fn holm(p_values: &[f64], level: f64) -> Vec<bool> {
+/// Which hypotheses are rejected by Holm's procedure at a family-wise level, when those of the family without a p-value have one of 1.
+fn holm(p_values: &[f64], family: usize, level: f64) -> Vec<bool> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|a, b| p_values[*a].total_cmp(&p_values[*b]));
     let mut rejected = vec![false; p_values.len()];
     for (step, at) in order.iter().enumerate() {
-        if p_values[*at] > level / (p_values.len() - step) as f64 {
+        if p_values[*at] > level / (family - step) as f64 {
             break;
         }
         rejected[*at] = true;
@@ -232,10 +234,11 @@ mod tests {
 
     #[test]
     fn holm_stops_at_the_first_that_is_too_large() {
-        assert_eq!(holm(&[0.01, 0.04, 0.03], 0.05), [true, false, false]);
-        assert_eq!(holm(&[0.01, 0.04, 0.02], 0.05), [true, true, true]);
-        assert_eq!(holm(&[0.02, 0.02, 0.02], 0.05), [false; 3]);
-        assert_eq!(holm(&[], 0.05), Vec::<bool>::new());
+        assert_eq!(holm(&[0.01, 0.04, 0.03], 3, 0.05), [true, false, false]);
+        assert_eq!(holm(&[0.01, 0.04, 0.02], 3, 0.05), [true, true, true]);
+        assert_eq!(holm(&[0.01, 0.04, 0.02], 4, 0.05), [true, false, false]);
+        assert_eq!(holm(&[0.02, 0.02, 0.02], 3, 0.05), [false; 3]);
+        assert_eq!(holm(&[], 3, 0.05), Vec::<bool>::new());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //!   of unlearning, and also fires on harmless differences such as a shorter training; the same game on holdout points tells how much of
 //!   that there is.
 //! * **Privacy**: both sides are candidates, of which one was trained on the point and then forgot it, and the other has never seen it. This is what the
-//!   owner of the record cares about [@naderloui2025].
+//!   owner of the record cares about \[@naderloui2025\].
 //!
 //! # Why the p-value is valid although points share models
 //!
@@ -15,7 +15,7 @@
 //! swapped in any set of worlds without changing the joint distribution of everything. Under that of privacy, the candidates are drawn from one distribution
 //! whatever their bits, since none of the points influences a perfect unlearner; so the *whole models* can be permuted among the worlds while
 //! the bits stay, whatever the design of the bits. In both cases the statistic at hand is one of equally likely ones, so its rank among random exchanges is
-//! a valid p-value for *any* statistic, in-sample fits included [@phipson2010]. Nothing is assumed of the dependence between points: a model
+//! a valid p-value for *any* statistic, in-sample fits included \[@phipson2010\]. Nothing is assumed of the dependence between points: a model
 //! moves with all its points at once. An interval over pooled points would assume their independence, and reject perfect unlearners.
 
 use untrain_core::Seed;
@@ -26,8 +26,8 @@ use crate::roc::middle_ranks;
 use crate::scores::{Membership, Scores};
 use crate::trials::{Trial, Trials};
 
-/// How many worlds a game needs: with fewer there are too few exchanges for a p-value under 1 % (2 in 2⁸ is 0.8 %).
-pub const MIN_WORLDS: usize = 8;
+/// How many worlds a game needs: with fewer there are too few swaps for the p-value that the strictest step of a verdict asks for, 0.6 % (2 in 2¹⁰ is 0.2 %).
+pub const MIN_WORLDS: usize = 10;
 
 /// On which side of a game a model stands for a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,17 +255,17 @@ mod tests {
     }
 
     #[test]
-    fn seven_worlds_are_too_few_and_it_says_what_works() {
-        let few = scores(7, |_, _| 0.0);
-        let error = Game::privacy(&few, &Membership::all(7, 3)).unwrap_err();
-        assert!(matches!(error, Error::TooFewModels { needed: 8, found: 7, .. }));
+    fn nine_worlds_are_too_few_and_it_says_what_works() {
+        let few = scores(9, |_, _| 0.0);
+        let error = Game::privacy(&few, &Membership::all(9, 3)).unwrap_err();
+        assert!(matches!(error, Error::TooFewModels { needed: 10, found: 9, .. }));
         assert!(error.hint().is_some_and(|hint| hint.contains("RMIA")));
     }
 
     #[test]
     fn exchanges_move_whole_models() {
-        let bits = Membership::draw(Seed(1), 8, &["a", "b", "c"]);
-        let game = Game::efficacy(&scores(8, |_, _| 1.0), &scores(8, |_, _| 0.0), &bits).unwrap();
+        let bits = Membership::draw(Seed(1), 10, &["a", "b", "c"]);
+        let game = Game::efficacy(&scores(10, |_, _| 1.0), &scores(10, |_, _| 0.0), &bits).unwrap();
         let exchange = game.exchange(Seed(1), 0);
         assert!(exchange.chunks(2).enumerate().all(|(world, pair)| pair.iter().all(|row| row / 2 == world)));
         assert_ne!(exchange, game.as_it_is());

@@ -14,10 +14,10 @@
 //! use untrain_audit::{Bootstrap, Game, Membership, Scores};
 //! use untrain_core::Seed;
 //!
-//! // Eight worlds, four records; a model that still knows the records that it had to forget.
-//! let bits = Membership::draw(Seed(1), 8, &["ann", "ben", "cem", "dot"]);
+//! // Ten worlds, four records; a model that still knows the records that it had to forget.
+//! let bits = Membership::draw(Seed(1), 10, &["ann", "ben", "cem", "dot"]);
 //! let knows = |world: usize| bits.row(world).iter().map(|bit| world as f64 / 10.0 + f64::from(*bit)).collect();
-//! let candidate = Scores::from_rows((0..8).map(knows).collect())?;
+//! let candidate = Scores::from_rows((0..10).map(knows).collect())?;
 //!
 //! let game = Game::privacy(&candidate, &bits)?;
 //! let attack = Ulira::new(&game, HeldOut::TwoFold(Seed(1)), Variance::ByCount)?;
@@ -44,6 +44,7 @@ mod trials;
 
 pub use audit::{Audit, Ensemble, Options, Skipped, Worlds, audit};
 pub use bootstrap::{Bootstrap, Interval};
+pub use bounds::refute::Refutation;
 pub use error::{Error, Result};
 pub use evidence::{Evidence, Judgement, Measured, Reason, Verdict, judge};
 pub use game::{Arrangement, Game, MIN_WORLDS, Side, Symmetry};

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, same};
 
-/// The floor that the published code of LiRA adds to probabilities before it takes logarithms [@carlini2022].
+/// The floor that the published code of LiRA adds to probabilities before it takes logarithms \[@carlini2022\].
 pub const PUBLISHED_FLOOR: f64 = 1e-45;
 
 /// What one model says of points, beside what is true of them.

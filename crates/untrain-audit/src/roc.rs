@@ -113,7 +113,7 @@ pub(crate) fn middle_ranks(values: &[f64]) -> Vec<f64> {
     let mut ranks = vec![0.0; values.len()];
     let mut before = 0;
     for group in order.chunk_by(|a, b| values[*a] == values[*b]) {
-        let rank = before as f64 + (group.len() as f64 + 1.0) / 2.0;
+        let rank = before as f64 + f64::midpoint(group.len() as f64, 1.0);
         group.iter().for_each(|at| ranks[*at] = rank);
         before += group.len();
     }

@@ -123,7 +123,7 @@ impl Membership {
     /// Draws a design in which every point is in half of the worlds, by a keyed hash of its id.
     ///
     /// A point's worlds depend on its own id, the seed and the number of worlds, so other points do not move it. Half rather than a coin for each
-    /// world, so that even with eight worlds every point has models on both sides.
+    /// world, so that even with ten worlds every point has models on both sides.
     pub fn draw(seed: Seed, n_worlds: usize, ids: &[&str]) -> Self {
         let n_points = ids.len();
         let mut bits = vec![false; n_worlds * n_points];

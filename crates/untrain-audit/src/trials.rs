@@ -24,7 +24,7 @@ pub struct Trial {
 /// The judgements of an attack, sorted by fold and score.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trials {
-    trials: Vec<Trial>,
+    sorted: Vec<Trial>,
     n_worlds: usize,
     n_points: usize,
 }
@@ -66,7 +66,7 @@ impl Trials {
             let place = |trial: &Trial| (trial.world, trial.point, trial.member);
             a.fold.cmp(&b.fold).then(b.score.total_cmp(&a.score)).then(place(a).cmp(&place(b)))
         });
-        let trials = Self { trials, n_worlds, n_points };
+        let trials = Self { sorted: trials, n_worlds, n_points };
         if trials.auc().is_none() {
             return Err(Error::TooFewPoints { attack: "an attack", needed: 1, found: 0, instead: None });
         }
@@ -75,7 +75,7 @@ impl Trials {
 
     /// The judgements, by fold and then from the highest score down.
     pub fn all(&self) -> &[Trial] {
-        &self.trials
+        &self.sorted
     }
 
     /// The ROC curve of each fold that has members and non-members.
@@ -118,7 +118,7 @@ impl Trials {
     }
 
     fn folds(&self) -> impl Iterator<Item = &[Trial]> {
-        self.trials.chunk_by(|a, b| a.fold == b.fold)
+        self.sorted.chunk_by(|a, b| a.fold == b.fold)
     }
 
     /// The means over the folds of AUC, TPR at 1 % and TPR at 0.1 %, when worlds and points count as often as their weights say.

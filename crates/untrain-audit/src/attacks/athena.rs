@@ -1,4 +1,4 @@
-//! Athena: did the trigger that a user planted in her own records stop working after the deletion [@sommer2022]?
+//! Athena: did the trigger that a user planted in her own records stop working after the deletion \[@sommer2022\]?
 
 use crate::error::{Error, Result, within_unit};
 use crate::special::binomial_at_least;

@@ -1,4 +1,4 @@
-//! The confidence attack: what was trained on has a high probability of its label [@song2021].
+//! The confidence attack: what was trained on has a high probability of its label \[@song2021\].
 
 use crate::error::Result;
 use crate::outputs::Outputs;

@@ -1,4 +1,4 @@
-//! Differencing: somebody saw the model before and after, and asks what was removed [@chen2021].
+//! Differencing: somebody saw the model before and after, and asks what was removed \[@chen2021\].
 //!
 //! A perfect unlearner does not pass this with an AUC of ½: the model before knew the point, the one after does not, and the
 //! difference shows it. That is a cost of releasing both, and retraining has it too, so the number to report is the excess over retraining.

@@ -1,4 +1,4 @@
-//! The entropy attack: on what was trained on, a model is sure, whatever of [@song2021].
+//! The entropy attack: on what was trained on, a model is sure, whatever of \[@song2021\].
 
 use crate::error::Result;
 use crate::outputs::Outputs;

@@ -1,4 +1,4 @@
-//! Gaussian poisons: noise that was added to the inputs of some records leaves a trace in the gradient, unless they were forgotten [@pawelczyk2025].
+//! Gaussian poisons: noise that was added to the inputs of some records leaves a trace in the gradient, unless they were forgotten \[@pawelczyk2025\].
 
 use crate::error::{Error, Result, same};
 use crate::special::normal_cdf;

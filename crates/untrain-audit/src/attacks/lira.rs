@@ -1,4 +1,4 @@
-//! LiRA: how much likelier is a model's score on a point among models that were trained on it than among models that were not [@carlini2022]?
+//! LiRA: how much likelier is a model's score on a point among models that were trained on it than among models that were not \[@carlini2022\]?
 
 use crate::error::{Error, Result, same};
 use crate::scores::{Membership, Scores};

@@ -1,7 +1,7 @@
 //! The population attack: a logistic regression that tells the losses of forgotten records from those of holdout records.
 //!
 //! Its accuracy is not "0.5 when forgotten": wherever forget set and holdout differ in distribution, a retrained model does not score 0.5 either.
-//! The number to report is the difference to the retrained models [@hayes2025, section 3].
+//! The number to report is the difference to the retrained models \[@hayes2025, section 3\].
 
 use untrain_core::Seed;
 
@@ -40,7 +40,7 @@ pub struct Logistic {
 ///
 /// # References
 ///
-/// The protocol is that of the unlearning literature [@cadet2024, section 4]: ten folds, and losses clipped to [−400, 400].
+/// The protocol is that of the unlearning literature \[@cadet2024, section 4\]: ten folds, and losses clipped to [−400, 400].
 pub fn reach(forgotten: &[f64], holdout: &[f64], n_folds: usize, seed: Seed) -> Result<Reach> {
     const ATTACK: &str = "the population attack";
     same("holdout losses, one for each forgotten record", forgotten.len(), holdout.len())?;
@@ -129,6 +129,10 @@ impl Logistic {
         let mut value = problem.value(&at);
         for _ in 0..200 {
             let Some(step) = problem.newton_step(&at) else { break };
+            let size = |values: &[f64]| values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+            if size(&step) <= 1e-14 * (1.0 + size(&at)) {
+                break;
+            }
             let moved = |length: f64| at.iter().zip(&step).map(|(a, s)| a - length * s).collect::<Vec<_>>();
             // The objective is convex, so some length along Newton's direction lowers it, until rounding hides the difference.
             let lower = (0..50).map(|halvings| moved(libm::ldexp(1.0, -halvings))).find(|next| problem.value(next) < value);
@@ -238,7 +242,7 @@ mod tests {
         let low: Vec<f64> = (0..100).map(|i| f64::from(i) / 100.0).collect();
         let high: Vec<f64> = low.iter().map(|loss| loss + 2.0).collect();
         let leaking = reach(&low, &high, 10, Seed(1)).unwrap();
-        assert_eq!((leaking.accuracy, leaking.auc), (1.0, 1.0));
+        assert!(leaking.accuracy == 1.0 && leaking.auc > 1.0 - 1e-12);
         // Two samples of one distribution: 400 records give an accuracy of a half, plus or minus 0.1 at four deviations.
         let sample = |place| (0..200).map(|i| Stream::new(Seed(7), Purpose::Canary, place).unit(i)).collect::<Vec<_>>();
         let clean = reach(&sample(0), &sample(1), 10, Seed(1)).unwrap();

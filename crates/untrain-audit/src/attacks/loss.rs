@@ -1,4 +1,4 @@
-//! The loss attack: what was trained on has a low loss [@yeom2018].
+//! The loss attack: what was trained on has a low loss \[@yeom2018\].
 
 use crate::error::Result;
 use crate::outputs::Outputs;

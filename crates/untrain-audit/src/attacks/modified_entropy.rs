@@ -1,4 +1,4 @@
-//! The modified entropy attack: entropy that knows which label is right [@song2021, equation 6].
+//! The modified entropy attack: entropy that knows which label is right \[@song2021, equation 6\].
 
 use crate::error::Result;
 use crate::outputs::Outputs;

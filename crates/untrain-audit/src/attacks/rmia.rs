@@ -1,4 +1,4 @@
-//! RMIA: is the target surer of this point, against reference models, than of points from the population [@zarifzadeh2024]?
+//! RMIA: is the target surer of this point, against reference models, than of points from the population \[@zarifzadeh2024\]?
 
 use crate::error::{Error, Result, same};
 use crate::scores::Scores;

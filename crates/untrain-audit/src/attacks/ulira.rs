@@ -1,7 +1,7 @@
 //! U-LiRA: the likelihood ratio between models that forgot a point and models that never saw it, fitted on other worlds than it is judged on.
 //!
 //! For each point a Gaussian is fitted to the scores of either side, and a model's score φ gives Λ = log N(φ; in) − log N(φ; out)
-//! [@hayes2025; @carlini2022, section IV]. Three mistakes of published code are avoided. Fit and judgement use different worlds, since
+//! \[@hayes2025\] \[@carlini2022, section IV\]. Three mistakes of published code are avoided. Fit and judgement use different worlds, since
 //! an in-sample fit finds a difference where there is none (null AUC .665 with 8 models). The variance is pooled over points while a side has fewer than
 //! 32 models. And the score is a margin, not whether the answer was correct, whose variance is often 0.
 
@@ -147,11 +147,23 @@ impl<'a> Ulira<'a> {
     /// How much an attacker gains who bets on each judgement by how sure it is: the mean of Λ / (2 + |Λ|) over what was in, less that over what was
     /// out; between −2 and 2, and 0 when nothing can be told.
     pub fn advantage(&self, arrangement: &Arrangement) -> f64 {
+        let n_points = self.game.n_points();
         let (mut sums, mut counts) = ([0.0; 2], [0.0_f64; 2]);
-        self.judge(arrangement, |_, _, member, score| {
-            let side = usize::from(!member);
-            sums[side] += score / (2.0 + score.abs());
-            counts[side] += 1.0;
+        self.each_fit(arrangement, |fold, fits| {
+            let rows = arrangement.iter().enumerate().filter(|(row, _)| self.folds[*row] == fold);
+            for (row, from) in rows {
+                let values = &self.centred[from * n_points..][..n_points];
+                let [is_in, is_out] = [0, 1].map(|side: usize| &self.weights[side][row * n_points..][..n_points]);
+                // Weights instead of branches: this loop is where an audit spends its time.
+                for ((value, ratio), (is_in, is_out)) in values.iter().zip(fits).zip(is_in.iter().zip(is_out)) {
+                    let score = ratio.score(*value);
+                    let bet = score / (2.0 + score.abs());
+                    sums[0] += is_in * bet;
+                    sums[1] += is_out * bet;
+                    counts[0] += is_in * ratio.judged;
+                    counts[1] += is_out * ratio.judged;
+                }
+            }
         });
         sums[0] / counts[0].max(1.0) - sums[1] / counts[1].max(1.0)
     }
@@ -179,22 +191,26 @@ impl<'a> Ulira<'a> {
     /// Calls `each` with row, point, side and Λ for all judgements under an arrangement.
     fn judge(&self, arrangement: &Arrangement, mut each: impl FnMut(usize, usize, bool, f64)) {
         let n_points = self.game.n_points();
-        let by_fold: Vec<[Sums; 2]> = self.sums(arrangement);
-        let totals = [0, 1].map(|side: usize| total(by_fold.iter().map(|sums| &sums[side]), n_points));
-        for (fold, own) in by_fold.iter().enumerate() {
-            let [fit_in, fit_out] = [0, 1].map(|side: usize| fit(&totals[side].without(&own[side]), self.pooled));
+        self.each_fit(arrangement, |fold, fits| {
             for (row, from) in arrangement.iter().enumerate().filter(|(row, _)| self.folds[*row] == fold) {
                 let values = &self.centred[from * n_points..][..n_points];
-                for (point, side) in self.game.sides(row).iter().enumerate() {
-                    let (mean_in, mean_out) = (fit_in.mean[point], fit_out.mean[point]);
-                    if *side == Side::Absent || mean_in.is_nan() || mean_out.is_nan() {
-                        continue;
+                for (point, (side, ratio)) in self.game.sides(row).iter().zip(fits).enumerate() {
+                    if *side != Side::Absent && ratio.judged == 1.0 {
+                        each(row, point, *side == Side::In, ratio.score(values[point]));
                     }
-                    let (sd_in, sd_out) = (fit_in.sd[point], fit_out.sd[point]);
-                    let (z_in, z_out) = ((values[point] - mean_in) / sd_in, (values[point] - mean_out) / sd_out);
-                    each(row, point, *side == Side::In, 0.5 * (z_out * z_out - z_in * z_in) + fit_out.log_ratio(&fit_in, point));
                 }
             }
+        });
+    }
+
+    /// Calls `each` with every fold and the likelihood ratios that judge it, by point.
+    fn each_fit(&self, arrangement: &Arrangement, mut each: impl FnMut(usize, &[Ratio])) {
+        let by_fold: Vec<[Sums; 2]> = self.sums(arrangement);
+        let totals = [0, 1].map(|side: usize| total(by_fold.iter().map(|sums| &sums[side]), self.game.n_points()));
+        for (fold, own) in by_fold.iter().enumerate() {
+            let [fit_in, fit_out] = [0, 1].map(|side: usize| fit(&totals[side].without(&own[side]), self.pooled));
+            let ratios: Vec<Ratio> = (0..self.game.n_points()).map(|point| Ratio::of(&fit_in, &fit_out, point)).collect();
+            each(fold, &ratios);
         }
     }
 
@@ -232,9 +248,32 @@ impl Sums {
     }
 }
 
-impl Fit {
-    fn log_ratio(&self, other: &Self, point: usize) -> f64 {
-        if self.sd[point] == other.sd[point] { 0.0 } else { libm::log(self.sd[point] / other.sd[point]) }
+/// The likelihood ratio of one point: centres and inverse standard deviations of both sides.
+struct Ratio {
+    centre_in: f64,
+    inverse_in: f64,
+    centre_out: f64,
+    inverse_out: f64,
+    /// The logarithm of the ratio of the standard deviations.
+    constant: f64,
+    /// 1, or 0 for a point with too few models, whose score is 0 throughout.
+    judged: f64,
+}
+
+impl Ratio {
+    fn of(fit_in: &Fit, fit_out: &Fit, point: usize) -> Self {
+        let (centre_in, centre_out, sd_in, sd_out) = (fit_in.mean[point], fit_out.mean[point], fit_in.sd[point], fit_out.sd[point]);
+        if centre_in.is_nan() || centre_out.is_nan() {
+            return Self { centre_in: 0.0, inverse_in: 0.0, centre_out: 0.0, inverse_out: 0.0, constant: 0.0, judged: 0.0 };
+        }
+        let constant = if sd_in == sd_out { 0.0 } else { libm::log(sd_out / sd_in) };
+        Self { centre_in, inverse_in: 1.0 / sd_in, centre_out, inverse_out: 1.0 / sd_out, constant, judged: 1.0 }
+    }
+
+    /// Λ.
+    fn score(&self, value: f64) -> f64 {
+        let (z_in, z_out) = ((value - self.centre_in) * self.inverse_in, (value - self.centre_out) * self.inverse_out);
+        0.5 * (z_out * z_out - z_in * z_in) + self.constant
     }
 }
 

@@ -1,4 +1,4 @@
-//! How large must ε be, given how often an attack was right in many independent runs? By exact binomial bounds [@clopper1934].
+//! How large must ε be, given how often an attack was right in many independent runs? By exact binomial bounds \[@clopper1934\].
 
 use crate::error::{Error, Result, within_unit};
 use crate::special::beta_quantile;
@@ -67,7 +67,7 @@ pub fn rate_bounds(hits: u64, n: u64, level: f64) -> Result<(f64, f64)> {
 }
 
 /// The lower bound on ε that holds with probability 1 − `level`: max over both directions of log((1 − δ − FPR) / FNR), both rates at their upper
-/// bounds, each with half of the level [@kairouz2015; @jagielski2020]. 0 when nothing is shown.
+/// bounds, each with half of the level \[@kairouz2015\] \[@jagielski2020\]. 0 when nothing is shown.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! The one-run audit: how large must ε be, given that an attack guessed right for many canaries in *one* model? [@steinke2023]
+//! The one-run audit: how large must ε be, given that an attack guessed right for many canaries in *one* model? \[@steinke2023\]
 //!
 //! Each of m canaries was in with probability ½, independently. The attacker guesses "in" for the k₊ highest scores and "out" for the k₋ lowest and abstains
 //! on the rest. k₊ and k₋ have to be fixed in advance: published code takes the best of a grid, and then reports ε > 0 for a quarter of all models

@@ -10,15 +10,15 @@ use crate::special::normal_quantile;
 /// How a ratio of two binomial rates is bounded from below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// The logarithm of the ratio as normal [@katz1978].
+    /// The logarithm of the ratio as normal \[@katz1978\].
     KatzLog,
-    /// The same with half a count added to all [@walter1975].
+    /// The same with half a count added to all \[@walter1975\].
     AdjustedLog,
-    /// The cube root of the ratio as normal [@bailey1987].
+    /// The cube root of the ratio as normal \[@bailey1987\].
     Bailey,
-    /// By the inverse hyperbolic sine [@newcombe2001].
+    /// By the inverse hyperbolic sine \[@newcombe2001\].
     InverseSinh,
-    /// Exact bounds on both rates, each with half of the level [@clopper1934].
+    /// Exact bounds on both rates, each with half of the level \[@clopper1934\].
     ClopperPearson,
 }
 

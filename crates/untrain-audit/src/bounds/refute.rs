@@ -65,7 +65,7 @@ pub fn refute(claim: &Guarantee, outcome: &Outcome, level: f64) -> Result<Option
     Ok(Some(Refutation::NotRefuted { claimed, bound, reach: clopper_pearson::epsilon(&perfect, delta, level)? }))
 }
 
-/// The smallest δ for which N(0, σ²) and N(Δ, σ²) are (ε, δ)-indistinguishable: exact [@balle2018, theorem 8].
+/// The smallest δ for which N(0, σ²) and N(Δ, σ²) are (ε, δ)-indistinguishable: exact \[@balle2018, theorem 8\].
 ///
 /// An accountant that states less for a release with Gaussian noise is wrong, and this is the arithmetic that shows it.
 ///

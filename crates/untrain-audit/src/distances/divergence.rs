@@ -14,7 +14,7 @@ pub fn kl(p: &[f64], q: &[f64]) -> f64 {
     p.iter().zip(q).filter(|(p, _)| **p > 0.0).map(|(p, q)| p * (libm::log(*p) - libm::log(q.max(FLOOR)))).sum()
 }
 
-/// The Jensen–Shannon divergence ½ KL(p ‖ m) + ½ KL(q ‖ m), m = ½ (p + q): symmetric, at most ln 2 [@lin1991].
+/// The Jensen–Shannon divergence ½ KL(p ‖ m) + ½ KL(q ‖ m), m = ½ (p + q): symmetric, at most ln 2 \[@lin1991\].
 pub fn js(p: &[f64], q: &[f64]) -> f64 {
     let middle: Vec<f64> = p.iter().zip(q).map(|(p, q)| f64::midpoint(*p, *q)).collect();
     0.5 * kl(p, &middle) + 0.5 * kl(q, &middle)
@@ -47,7 +47,7 @@ pub fn mean(candidate: &ClassOutputs, retrained: &ClassOutputs, divergence: fn(&
     Ok(total / candidate.labels().len() as f64)
 }
 
-/// ZRF = 1 − mean JS(candidate ‖ randomly initialised model) [@chundawat2023]. Misleading: it rewards random answers. For comparison with papers only.
+/// ZRF = 1 − mean JS(candidate ‖ randomly initialised model) \[@chundawat2023\]. Misleading: it rewards random answers. For comparison with papers only.
 ///
 /// # Errors
 ///

@@ -32,7 +32,7 @@ impl Accuracies {
         (forget + retain + holdout) / 3.0
     }
 
-    /// RetDev = Σ |own / retrained − 1| over the three sets [@cadet2024, section 4]; `None` where a retrained accuracy is 0.
+    /// RetDev = Σ |own / retrained − 1| over the three sets \[@cadet2024, section 4\]; `None` where a retrained accuracy is 0.
     pub fn retrain_deviation(&self, retrained: &Self) -> Option<f64> {
         let pairs = [(self.forget, retrained.forget), (self.retain, retrained.retain), (self.holdout, retrained.holdout)];
         let sum: f64 = pairs.iter().map(|(own, other)| (own / other - 1.0).abs()).sum();

@@ -1,4 +1,4 @@
-//! KLOM: for each point, how far is the distribution of margins over candidates from that over retrained models [@georgiev2024, section 3]?
+//! KLOM: for each point, how far is the distribution of margins over candidates from that over retrained models \[@georgiev2024, section 3\]?
 //!
 //! The published estimate is biased and breakable: equal-width bins over the joint range of both samples read 0.34 for equal distributions of 100 models, one
 //! diverged model squeezes all others into one bin, and the largest margin falls out of the last bin. Here the bins are quantiles of the

@@ -1,4 +1,4 @@
-//! The forgetting quality of the NeurIPS 2023 unlearning challenge, beside what a perfect unlearner scores [@triantafillou2024].
+//! The forgetting quality of the NeurIPS 2023 unlearning challenge, beside what a perfect unlearner scores \[@triantafillou2024\].
 //!
 //! For each forgotten record, ε is the largest that any threshold attack on margins reaches in-sample, and a record with a large ε scores little. A maximum over
 //! thresholds without confidence bounds is large by chance: a *perfect* unlearner scores 0.05 to 0.2, by how many thresholds are tried, and not 1. So F is reported over F of a second retrain.

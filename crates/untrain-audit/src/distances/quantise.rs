@@ -1,4 +1,4 @@
-//! Quantise, then test: does rounding the weights bring back what was forgotten [@zhang2025]?
+//! Quantise, then test: does rounding the weights bring back what was forgotten \[@zhang2025\]?
 //!
 //! Unlearning that moves weights by little is undone when they are rounded to a grid coarser than the move. Eight bits are mostly harmless, four are not.
 

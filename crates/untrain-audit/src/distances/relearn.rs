@@ -41,7 +41,7 @@ pub fn time(curve: &[f64], original: f64, alpha: f64) -> Result<Option<usize>> {
     Ok(curve.iter().position(|value| *value >= (1.0 - alpha) * original))
 }
 
-/// AIN, the anamnesis index: the relearn time of the unlearned model over that of one from scratch [@chundawat2023zero].
+/// AIN, the anamnesis index: the relearn time of the unlearned model over that of one from scratch \[@chundawat2023zero\].
 ///
 /// 1 is ideal, far under 1 shows knowledge that is left, and far over 1 an over-forgetting that is itself a trace. A hundredth of a step is added
 /// to both, so that a model that never forgot has an index near 0. `None` where either does not get there.

@@ -1,4 +1,4 @@
-//! ToW, the tug of war: Π (1 − |accuracy − retrained accuracy|) over forget set, retain set and holdout [@zhao2024].
+//! ToW, the tug of war: Π (1 − |accuracy − retrained accuracy|) over forget set, retain set and holdout \[@zhao2024\].
 
 use crate::distances::gaps::Accuracies;
 

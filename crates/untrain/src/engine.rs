@@ -7,6 +7,7 @@
 mod auditing;
 mod audits;
 mod docket;
+mod exposures;
 mod receipts;
 mod requests;
 mod restoring;
@@ -28,6 +29,7 @@ use untrain_ledger::statement::SeedOrigin;
 use untrain_ledger::{Access, Change, DatasetRow, Event, ModelRow, Name, Part, Store, Version};
 
 pub use self::audits::{AuditOptions, AuditProgress};
+pub use self::exposures::ExposureOptions;
 pub use self::requests::{ForgetOptions, ImportOptions, Returning};
 pub use self::trust::verifier_key;
 use crate::commitments::{self, Salts};

@@ -36,15 +36,17 @@ pub mod select;
 mod shadow;
 mod trail;
 
-pub use engine::{AuditOptions, AuditProgress, Engine, ForgetOptions, ImportOptions, OpenOptions, Returning, TrainOptions, verifier_key};
+pub use engine::{
+    AuditOptions, AuditProgress, Engine, ExposureOptions, ForgetOptions, ImportOptions, OpenOptions, Returning, TrainOptions, verifier_key,
+};
 pub use error::{Error, Result};
 pub use evaluate::Scores;
 pub use plan::{Plan, PlanEntry, PlanOptions, Revision};
 pub use recipe::{LEARNERS, LearnerEntry, Recipe};
 pub use report::{
-    AuditReport, AuditSource, AuditVerdict, OneRunReport,
-    BackupLine, BackupReport, ColumnReport, DatasetLine, DatasetReport, Evaluation, KeyLine, KeysReport, Listing, LogLine, LogReport,
-    ModelReport, PredictedTable, RequestLine, RequestReport, Restoration, Verification, VersionReport,
+    AuditReport, AuditSource, AuditVerdict, BackupLine, BackupReport, ColumnReport, DatasetLine, DatasetReport, Evaluation, Exposure,
+    ExposureReport, KeyLine, KeysReport, Listing, LogLine, LogReport, ModelReport, OneRunReport, PredictedTable, RequestLine,
+    RequestReport, Restoration, Verification, VersionReport,
 };
 pub use untrain_core::{Artefact, Choices, Dataset, Digest, Guarantee, Holdout, Importance, Kind, Predictions, Role, Task, Values};
 pub use untrain_ledger::Access;

@@ -432,6 +432,42 @@ pub struct OneRunReport {
     pub points: u64,
 }
 
+/// How exposed records of a model's training are.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExposureReport {
+    /// The model.
+    pub model: String,
+    /// Its version.
+    pub version: u64,
+    /// How many shadow models there were.
+    pub shadows: u64,
+    /// How many records were asked about.
+    pub asked: u64,
+    /// How well LiRA tells the model from what it is without a record: the area under the curve, over the records; 0.5 if not at all.
+    pub auc: f64,
+    /// The records, the most exposed first.
+    pub records: Vec<Exposure>,
+    /// Seconds that a training took.
+    pub train_seconds: f64,
+    /// Seconds that it took to have a model forget a record, and learn it again.
+    pub forget_seconds: f64,
+    /// How many times less that is than a training.
+    pub saving: f64,
+    /// Seconds that all took.
+    pub total_seconds: f64,
+}
+
+/// How exposed a record is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Exposure {
+    /// The record.
+    pub id: String,
+    /// LiRA's score: the logarithm of how much likelier the model's answer is if it learnt the record than if it did not.
+    pub lira: f64,
+    /// By how much learning the record raises the margin of its own answer, the mean over the shadow models.
+    pub influence: f64,
+}
+
 /// Predictions for the rows of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PredictedTable {

@@ -4,11 +4,16 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use untrain::{AuditOptions, AuditProgress, AuditReport, AuditSource, AuditVerdict, select};
+use untrain::{
+    AuditOptions, AuditProgress, AuditReport, AuditSource, AuditVerdict, Engine, Exposure, ExposureOptions, ExposureReport, select,
+};
 use untrain_audit::{Evidence, Measured, Reason, Standing, Verdict, metric};
 
 use crate::app::{App, Outcome};
-use crate::table::{count, counted, duration, facts, render, table};
+use crate::table::{count, counted, duration, factor, facts, render, table};
+
+/// How many exposed records are shown.
+const SHOWN: usize = 20;
 
 /// Train the recipe in many worlds, have it forget, and attack what comes out
 #[derive(Debug, clap::Args)]
@@ -43,6 +48,12 @@ pub(crate) struct Args {
     /// The key of all that is drawn
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
+    /// Tell of each record how exposed it is in the model, by shadow models with it and without it (LiRA)
+    #[arg(long, conflicts_with_all = ["records", "attacks", "budget", "worlds", "canaries", "level", "out"])]
+    each: bool,
+    /// How many shadow models to train, for --each
+    #[arg(long, value_name = "N", default_value = "64", requires = "each", value_parser = clap::value_parser!(u64).range(2..=10_000))]
+    shadows: u64,
     /// Write the report as a page: one HTML file
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
@@ -51,6 +62,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     let engine = app.read()?;
     let forget = args.forget.as_ref().map(|file| select::ids_file(file)).transpose().map_err(untrain::Error::from)?;
+    if args.each {
+        return each(args, app, &engine, forget);
+    }
     let records = args.records.as_ref().map(|file| engine.copies(&args.model, file)).transpose()?;
     let options = AuditOptions {
         forget,
@@ -75,20 +89,50 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     Ok(if report.verdict.is_failure() { Outcome::No } else { Outcome::Done })
 }
 
-fn attack(text: &str) -> Result<String, String> {
-    match metric(text).filter(|metric| metric.standing != Standing::Misleading) {
-        Some(metric) => Ok(metric.name.to_owned()),
-        None => {
-            let names: Vec<&str> =
-                untrain_audit::METRICS.iter().filter(|metric| metric.standing != Standing::Misleading).map(|metric| metric.name).collect();
-            Err(format!("there is no such attack or metric; there are {}", names.join(", ")))
-        }
+fn each(args: &Args, app: &App, engine: &Engine, ids: Option<Vec<String>>) -> anyhow::Result<Outcome> {
+    let options = ExposureOptions { ids, n_points: args.points as usize, n_shadows: args.shadows as usize, seed: args.seed };
+    let bar = app.words.bar(&format!("asking {}", counted(args.shadows, "shadow model")));
+    let report = engine.exposures(&args.model, &options, &|at| bar.at(at.done as u64, at.planned as u64, 0));
+    bar.clear();
+    app.result(&report?, exposures)?;
+    Ok(Outcome::Done)
+}
+
+fn exposures(report: &ExposureReport) -> String {
+    let mut text = facts([
+        ("model", format!("{} (version {})", report.model, report.version)),
+        ("asked about", counted(report.asked, "record")),
+        ("shadow models", format!("{}, {} each to train", count(report.shadows), duration(report.train_seconds))),
+        ("without a record", format!("{} each, {} less than a training", duration(report.forget_seconds), factor(report.saving))),
+        ("AUC of LiRA", format!("{:.3}; 0.5 if the model's answers give nobody away", report.auc)),
+    ]);
+    text.push('\n');
+    let mut rows = table(["record", "LiRA", "influence"]);
+    for Exposure { id, lira, influence } in report.records.iter().take(SHOWN) {
+        rows.add_row([id.clone(), format!("{lira:.2}"), format!("{influence:.3}")]);
     }
+    text += &render(rows, &[1, 2]);
+    if report.records.len() > SHOWN {
+        let _ = writeln!(text, "and {} that are less exposed; --json has all", count((report.records.len() - SHOWN) as u64));
+    }
+    text
+}
+
+fn attack(text: &str) -> Result<String, String> {
+    let honest = |metric: &&untrain_audit::Metric| metric.standing != Standing::Misleading;
+    let found = metric(text).filter(honest).map(|metric| metric.name.to_owned());
+    found.ok_or_else(|| {
+        let names: Vec<&str> = untrain_audit::METRICS.iter().filter(honest).map(|metric| metric.name).collect();
+        format!("there is no such attack or metric; there are {}", names.join(", "))
+    })
 }
 
 fn budget(text: &str) -> Result<Duration, String> {
     let span: jiff::SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
-    Duration::try_from(span).ok().filter(|span| !span.is_zero()).ok_or_else(|| "a budget is longer than nothing, for example 10m".to_owned())
+    Duration::try_from(span)
+        .ok()
+        .filter(|span| !span.is_zero())
+        .ok_or_else(|| "a budget is longer than nothing, for example 10m".to_owned())
 }
 
 fn human(report: &AuditReport) -> String {
@@ -116,7 +160,12 @@ fn human(report: &AuditReport) -> String {
     for skipped in &report.audit.skipped {
         let _ = writeln!(text, "not measured: {}: {}", skipped.metric, skipped.reason);
     }
-    let _ = writeln!(text, "epsilon between unlearned and retrained models is at least {:.2} (at {} %)", report.audit.epsilon, 100.0 * (1.0 - judgement.level));
+    let _ = writeln!(
+        text,
+        "epsilon between unlearned and retrained models is at least {:.2} (at {} %)",
+        report.audit.epsilon,
+        100.0 * (1.0 - judgement.level)
+    );
     if let Some(one_run) = &report.one_run {
         let _ = writeln!(
             text,
@@ -173,7 +222,9 @@ fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Passes => "passes: attacks that tell the original model do not tell this one from a retrain".to_owned(),
         Verdict::Fails => "FAILS: the model can be told from a retrain".to_owned(),
-        Verdict::None { reason: Reason::NullFails { .. } } => "no verdict: a second retrain fails as well, so something else is measured".to_owned(),
+        Verdict::None { reason: Reason::NullFails { .. } } => {
+            "no verdict: a second retrain fails as well, so something else is measured".to_owned()
+        }
         Verdict::None { reason: Reason::NoPower { .. } } => {
             "no verdict: even the original model, which forgot nothing, cannot be told; more worlds or canaries may do".to_owned()
         }

@@ -1,5 +1,6 @@
 //! `bench`: how much faster is forgetting than retraining, and what else does this forest cost, beside retraining and the peers?
 
+mod audit;
 mod durable;
 mod forests;
 mod generated;
@@ -132,6 +133,8 @@ enum Part {
     Recommend,
     /// Shards and slices, on Adult and a generated table
     Sisa,
+    /// Audits, again and again, and what shadow models cost, on Adult
+    Audit,
 }
 
 /// What is measured without data of the user's own.
@@ -254,6 +257,7 @@ impl<'a> Plan<'a> {
                 self.shown(&logistic::run(self, &tables)?, logistic::Report::markdown, logistic::Report::is_exact)
             }
             Part::Recommend => self.shown(&recommend::run(self)?, recommend::Report::markdown, recommend::Report::is_exact),
+            Part::Audit => self.shown(&audit::run(self, &adult()?)?, audit::Report::markdown, audit::Report::is_exact),
             Part::Sisa => self.shown(&sisa::run(self, &self.tables()?)?, sisa::Report::markdown, sisa::Report::is_exact),
         }
     }

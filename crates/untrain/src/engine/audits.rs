@@ -60,8 +60,18 @@ pub struct AuditOptions {
 
 impl Default for AuditOptions {
     fn default() -> Self {
-        let budget = Duration::from_secs(300);
-        Self { forget: None, records: None, metrics: Vec::new(), n_points: 400, n_canaries: 40, n_worlds: None, budget, seed: 0, level: 0.05 }
+        let budget = Duration::from_mins(5);
+        Self {
+            forget: None,
+            records: None,
+            metrics: Vec::new(),
+            n_points: 400,
+            n_canaries: 40,
+            n_worlds: None,
+            budget,
+            seed: 0,
+            level: 0.05,
+        }
     }
 }
 
@@ -204,7 +214,8 @@ impl Engine {
         }
         let held = self.store.held(last.number)?;
         if !held.is_empty() {
-            let (data, _) = read_parts(&loaded.metadata.schema, &self.store.blobs(&held)?).map_err(|source| self.records_error(dataset, source))?;
+            let (data, _) =
+                read_parts(&loaded.metadata.schema, &self.store.blobs(&held)?).map_err(|source| self.records_error(dataset, source))?;
             let points = capped(&data.training(), options)?;
             return Ok(Asked { points, source: AuditSource::Held { request: last.number } });
         }
@@ -229,10 +240,8 @@ fn capped(data: &Dataset, options: &AuditOptions) -> Result<Dataset> {
 fn mislabelled(data: &Dataset, canaries: &Dataset, seed: Seed) -> Result<(Dataset, Vec<String>)> {
     let Some((place, _)) = data.schema().target() else { return Err(Error::NotAudited) };
     let values = data.values(place);
-    let mut hashed: Vec<(u64, usize)> = (0..data.len())
-        .filter(|i| values.text(*i).is_some())
-        .map(|i| (seed.hash(DONORS, data.id(i).as_bytes()), i))
-        .collect();
+    let mut hashed: Vec<(u64, usize)> =
+        (0..data.len()).filter(|i| values.text(*i).is_some()).map(|i| (seed.hash(DONORS, data.id(i).as_bytes()), i)).collect();
     hashed.sort_unstable();
     let mut from: Vec<u32> = (0..data.len() as u32).collect();
     let mut named = Vec::new();

@@ -251,7 +251,7 @@ impl Bench<'_> {
         let found = klom::klom(&margins, &retrained, &second, &self.worlds.bits, self.options.seed)?;
         let game = Game::efficacy(&margins, &retrained, &self.worlds.bits)?;
         let p_value = klom::p_value(&game, self.options.seed, self.options.n_exchanges)?;
-        Ok(Measured { value: found.gaussian, interval: None, p_value: Some(p_value) })
+        Ok(Measured { value: found.histogram, interval: None, p_value: Some(p_value) })
     }
 
     fn rmia(&self, ensemble: &Ensemble) -> Result<Measured> {

@@ -37,6 +37,9 @@ use rows::{Row, Rows, number};
 use split::{Context, Feature, Limits, Scratch};
 use tree::Tree;
 
+/// Up to so many records are predicted from the trees as they are: to make the artefact for them would take longer.
+const FEW: usize = 16;
+
 const PURPOSE_RECORD: u64 = 0x0072_6563_6f72_6400; // "record"
 const PURPOSE_FEATURE: u64 = 0x0066_6561_7475_7265; // "feature"
 const PURPOSE_TREE: u64 = 0x7472_6565_0000_0000; // "tree"
@@ -229,6 +232,11 @@ impl Model for ForestModel {
     }
 
     fn predict(&self, data: &Dataset) -> Result<Predictions> {
+        if data.len() <= FEW
+            && let Some(predictions) = self.predict_few(data)
+        {
+            return Ok(predictions);
+        }
         ForestArtefact::read(&self.artefact())?.predict(data)
     }
 }
@@ -243,6 +251,47 @@ impl ForestModel {
     pub fn memory(&self) -> Memory {
         let (trees, with_bins) = self.trees.iter().map(Tree::memory).fold((0, 0), |(a, b), (trees, with_bins)| (a + trees, b + with_bins));
         Memory { records: self.rows.memory(), trees, bins: with_bins - trees }
+    }
+
+    /// What the artefact says of records, without making it; none for regression and for columns that do not suit.
+    fn predict_few(&self, data: &Dataset) -> Option<Predictions> {
+        if self.learner.task != Task::Classification {
+            return None;
+        }
+        let mut columns = Vec::with_capacity(self.features.len());
+        for feature in &self.features {
+            let place = data.schema().position(&feature.name).ok()?;
+            let values = data.values(place);
+            columns.push(match (&feature.categories, &values) {
+                (None, Values::Texts(_)) => return None,
+                (categories, _) => (categories.as_ref(), values),
+            });
+        }
+        let encoded = |i: usize, (categories, values): &(Option<&Categories>, Values<'_>)| match categories {
+            None => number::encode(number::rounded(values.number(i))),
+            Some(categories) => values.text(i).map_or(MISSING as i32, |name| categories.code(&name).map_or(-1, |code| code as i32)),
+        };
+        let (names, places) = self.classes.sorted();
+        let (mut slots, mut counts) = (Vec::new(), vec![0_u32; names.len()]);
+        let mut probabilities = Vec::with_capacity(data.len() * names.len());
+        for i in 0..data.len() {
+            let row: Vec<i32> = columns.iter().map(|column| encoded(i, column)).collect();
+            let (mut sums, mut n_trees) = (vec![0.0; names.len()], 0.0);
+            for tree in &self.trees {
+                tree.reached(&row, &mut slots);
+                if slots.is_empty() {
+                    continue;
+                }
+                n_trees += 1.0;
+                slots.iter().for_each(|slot| counts[places[self.rows.y(*slot) as usize] as usize] += 1);
+                for (sum, count) in sums.iter_mut().zip(&mut counts) {
+                    *sum += f64::from(std::mem::take(count)) / slots.len() as f64;
+                }
+            }
+            probabilities.extend(sums.into_iter().map(|sum| sum / n_trees));
+        }
+        let classes = names.into_iter().map(str::to_owned).collect();
+        Some(Predictions::Classes { classes, probabilities, n: data.len() })
     }
 
     /// A forest without trees that holds the records of `data`.

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use untrain_core::{Learner, Model, Seed, Task, conformance};
-use untrain_exact::{Criterion, Forest, MaxFeatures, NamedMaxFeatures, Params};
+use untrain_exact::{Criterion, Forest, MaxFeatures, NamedMaxFeatures, Params, artefact};
 
 fn params() -> impl Strategy<Value = Params> {
     let max_features = prop_oneof![
@@ -35,6 +35,22 @@ proptest! {
         }
         let forest = Forest { params, task: case.task, seed: Seed(seed) };
         conformance::exact(&case, &forest)?;
+    }
+
+    #[test]
+    fn a_model_says_of_few_records_what_its_artefact_says(case in conformance::cases(200), params in params(), seed: u64) {
+        let criterion = params.criterion.filter(|_| case.task == Task::Classification);
+        let forest = Forest { params: Params { criterion, ..params }, task: case.task, seed: Seed(seed) };
+        let ids: Vec<String> = case.universe.ids().iter().flatten().map(str::to_owned).collect();
+        // It learns the first half and is asked about both, so about categories that it does not know too.
+        let half = case.universe.select(&ids[..ids.len() / 2]).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        let Ok(model) = forest.fit(&half) else { return Ok(()) };
+        let artefact = artefact(&model.artefact()).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        for few in ids.chunks(11) {
+            let few = case.universe.select(few).map_err(|e| TestCaseError::fail(e.to_string()))?;
+            let (own, served) = (model.predict(&few), artefact.predict(&few));
+            prop_assert_eq!(format!("{own:?}"), format!("{served:?}"));
+        }
     }
 
     #[test]

@@ -73,8 +73,10 @@ pub fn klom(candidate: &Scores, retrained: &Scores, second: &Scores, bits: &Memb
     if columns.is_empty() {
         return Err(Error::TooFewPoints { attack: "KLOM", needed: 1, found: 0, instead: None });
     }
-    let found = summary(columns.iter().map(Columns::compare));
-    let splits: Vec<[f64; 4]> = (0..N_SPLITS).map(|place| summary(columns.iter().map(|column| column.split(seed, place)))).collect();
+    // A quarter of what is typical of the points, by the retrained models alone, so that no candidate moves it.
+    let floor = 0.25 * median(columns.iter().map(|column| robust(&mut column.pooled.clone()).1).collect());
+    let found = summary(columns.iter().map(|column| column.compare(floor)));
+    let splits: Vec<[f64; 4]> = (0..N_SPLITS).map(|place| summary(columns.iter().map(|column| column.split(seed, place, floor)))).collect();
     let bias: [f64; 4] = std::array::from_fn(|at| median(splits.iter().map(|split| split[at]).collect()));
     Ok(Klom {
         histogram: found[0] - bias[0],
@@ -134,10 +136,13 @@ fn bounded_kl(p: &[f64; 3], q: &[f64; 3]) -> f64 {
 }
 
 /// KL(N(p) ‖ N(q)) of Gaussians through the medians and quartiles of two samples, in nats.
-pub(crate) fn gaussian_kl(p: &mut [f64], q: &mut [f64]) -> f64 {
+///
+/// No standard deviation counts for less than `floor`: a forest gives many points the same margin from model to model, and quartiles that coincide would make
+/// of the least difference a distance of billions.
+pub(crate) fn gaussian_kl(p: &mut [f64], q: &mut [f64], floor: f64) -> f64 {
     let [(mean_p, sd_p), (mean_q, sd_q)] = [p, q].map(robust);
     // Constant samples: equal ones are at distance 0, and others at a large finite one.
-    let floor = 1e-6 * (1.0 + mean_q.abs());
+    let floor = floor.max(1e-6 * (1.0 + mean_q.abs()));
     let (sd_p, sd_q) = (sd_p.max(floor), sd_q.max(floor));
     let shift = (mean_p - mean_q) / sd_q;
     libm::log(sd_q / sd_p) + 0.5 * ((sd_p / sd_q) * (sd_p / sd_q) + shift * shift - 1.0)
@@ -161,21 +166,21 @@ impl Columns {
         (candidate.len() >= MIN_MODELS / 2).then_some(Self { candidate, retrained, pooled })
     }
 
-    fn compare(&self) -> [f64; 2] {
-        both(&self.candidate, &self.retrained, &self.pooled)
+    fn compare(&self, floor: f64) -> [f64; 2] {
+        both(&self.candidate, &self.retrained, &self.pooled, floor)
     }
 
     /// Retrained models against each other, in samples of the same sizes.
-    fn split(&self, seed: Seed, place: u64) -> [f64; 2] {
+    fn split(&self, seed: Seed, place: u64, floor: f64) -> [f64; 2] {
         // One order for all points: a model moves as a whole.
         let order = Stream::new(seed, Purpose::Splits, place).permutation(self.pooled.len());
         let take = |from: usize, n: usize| order[from..from + n].iter().map(|at| self.pooled[*at]).collect::<Vec<_>>();
-        both(&take(0, self.candidate.len()), &take(self.candidate.len(), self.retrained.len()), &self.pooled)
+        both(&take(0, self.candidate.len()), &take(self.candidate.len(), self.retrained.len()), &self.pooled, floor)
     }
 }
 
-fn both(p: &[f64], q: &[f64], pooled: &[f64]) -> [f64; 2] {
-    [histogram_kl(p, q, pooled), gaussian_kl(&mut p.to_vec(), &mut q.to_vec())]
+fn both(p: &[f64], q: &[f64], pooled: &[f64], floor: f64) -> [f64; 2] {
+    [histogram_kl(p, q, pooled), gaussian_kl(&mut p.to_vec(), &mut q.to_vec(), floor)]
 }
 
 /// KL by histogram, with half a count added to every bin.

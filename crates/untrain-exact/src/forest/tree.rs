@@ -432,6 +432,24 @@ impl Tree {
         self.write_node(node.left + 1, out, shown, slots);
     }
 
+    /// Puts the slots of the leaf that a row of encoded values reaches into `slots`. A category that no record has is coded as −1.
+    pub(super) fn reached(&self, row: &[i32], slots: &mut Vec<u32>) {
+        let mut node = &self.nodes[ROOT as usize];
+        while let Some(split) = node.split() {
+            let x = row[split.feature as usize];
+            let children = [&self.nodes[node.left as usize], &self.nodes[node.left as usize + 1]];
+            let left = match split.test {
+                // As the artefact has it: without missing values among the records, new ones go with the majority.
+                Test::Threshold { .. } if x == number::MISSING && !split.has_missing => children[0].n >= children[1].n,
+                Test::Threshold { threshold, missing_left } => x <= number::encode(threshold) || (missing_left && x == number::MISSING),
+                Test::Category(code) => x == code as i32,
+            };
+            node = children[usize::from(!left)];
+        }
+        slots.clear();
+        slots.extend(self.slots[node.region()].iter().filter(|slot| **slot != HOLE));
+    }
+
     /// The codes of categories that splits name.
     pub(super) fn categories(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         let mut stack = vec![ROOT];

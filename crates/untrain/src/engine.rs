@@ -180,7 +180,7 @@ impl Engine {
             name,
         };
         let now = self.now();
-        let statements = self.trained(&loaded, &row, origin, now)?;
+        let statements = self.trained(&loaded, &row, &trained.checkpoints(), origin, now)?;
         let versions = vec![Version { model: row.clone(), event: Event::Train }];
         self.commit(Change { replace: options.replace, models: versions, statements, ..Change::default() })?;
         self.models.insert(model.to_owned(), trained);

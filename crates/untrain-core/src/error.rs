@@ -126,13 +126,10 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 }
 
 fn no_part(spans: &Range<usize>, n_checkpoints: usize) -> String {
-    let Range { start, end } = spans;
     match n_checkpoints {
         0 => "the training has no part that can be done again by itself".to_owned(),
-        n if spans.is_empty() || *end > n => {
-            format!("the training has {n} spans, numbered from 0, and no part from {start} to before {end}")
-        }
-        _ => format!("the spans from {start} to before {end} cannot be done again by themselves"),
+        1 => format!("the training has one span, which is span 0, and {spans:?} is no part of it"),
+        n => format!("the training has the spans 0 to {}, and {spans:?} is no part of them", n - 1),
     }
 }
 

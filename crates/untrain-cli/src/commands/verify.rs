@@ -1,5 +1,6 @@
 //! `verify`: the proof that a model, or a part of it, holds nothing of what it forgot.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -137,8 +138,9 @@ fn human(report: &Verification) -> String {
     }
     if let Some(parting) = &report.first_difference {
         let (place, shard) = (parting.checkpoint, parting.shard);
-        text += &format!(
-            "The first checkpoint that differs is checkpoint {place}, of shard {shard}: what leads to it, span {place}, was done otherwise.\n"
+        let _ = writeln!(
+            text,
+            "The first checkpoint that differs is checkpoint {place}, of shard {shard}: what leads to it, span {place}, was done otherwise."
         );
         text += &facts([("checkpoint", parting.digest.to_string()), ("  retrained", parting.retrained_digest.to_string())]);
     }

@@ -388,7 +388,7 @@ fn a_replay_of_a_part_has_to_show_that_part_of_the_stated_training() {
         assert!(error.contains("the checkpoints that it shows are not in the stated tree"), "{nth}: {error}");
     }
     // Another shard, too little of one, and nothing.
-    let cases: [(Scope, fn(&mut Replay), &str); 6] = [
+    let cases: [(Scope, Lie, &str); 6] = [
         (shard(), |replay| replay.part = Some(trail(3).part(8..10).unwrap()), "not those of the part"),
         (shard(), |replay| replay.part = Some(trail(3).part(6..7).unwrap()), "not those of the part"),
         (shard(), |replay| replay.part.iter_mut().for_each(|part| part.digests.clear()), "not those of the part"),
@@ -425,6 +425,9 @@ fn proofs_with_data_that_nothing_vouches_for_are_refused() {
     parts.entries.iter_mut().for_each(|entry| entry.proof.checkpoint = note.clone());
     assert!(matches!(tale.refused(parts), Refusal::Quorum { .. }));
 }
+
+/// What makes a replay say something else.
+type Lie = fn(&mut Replay);
 
 /// The names of the parts and where their bytes are.
 fn parts(zip: &[u8]) -> Vec<(String, std::ops::Range<usize>)> {

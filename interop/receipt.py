@@ -36,7 +36,7 @@ FIELDS = {
     "erasure": "after at_ms before dataset forgotten models program requests",
     "publish": "artefact at_ms files floor model version",
     "purge": "at_ms backups_until_ms destroyed method requests",
-    "replay": "at_ms expected model obtained program records scope statement version",
+    "replay": "at_ms checkpoints expected model obtained part program records scope statement version",
 }
 AFFECTED = "after before checkpoints fate guarantee model recipe version"
 
@@ -482,13 +482,41 @@ def check(data, policy_text=None):
         says, model = statement.says, models[statement.says["model"]]
         require(says["expected"] == model["after"] and says["version"] == model["version"], "a replay of another version")
         require(says["records"] == erasure.says["after"] and says["obtained"] == says["expected"], "a replay that differs")
-        require(says["scope"]["kind"] != "span" or says["scope"]["from"] < says["scope"]["to"], "a span without steps")
+        require(says["checkpoints"] == model["checkpoints"], "a replay with other checkpoints")
+        check_part(says["scope"], says["part"], model["checkpoints"])
         scopes[says["model"]].append(says["scope"]["kind"])
     changed = [name for name, model in models.items() if model["fate"]["kind"] in ("updated", "retrained")]
     levels = [1, 2]
     levels += [3] if all("full" in scopes[name] for name in changed) else []
     levels += [4] if all(scopes[name] for name in changed) else []
     return levels
+
+
+def check_part(scope, part, head):
+    """A replay of a part shows the checkpoints of that part, and they are in the stated tree."""
+    require((scope["kind"] == "full") == (part is None), "a part where there is none, or none where there is one")
+    if part is None:
+        return
+    require(head and sorted(part) == ["digests", "first", "proof"] and part["digests"], "no checkpoints")
+    first, n, size = part["first"], len(part["digests"]), head["size"]
+    end = first + n
+    if scope["kind"] == "shard":
+        require(size % n == 0 and scope["index"] * n == first, "another shard")
+    else:
+        require((scope["from"], scope["to"]) == (first, end), "another span")
+    require(end <= size, "the training has not so many checkpoints")
+    leaves, proof = (iter([unhex(text) for text in part[field]]) for field in ("digests", "proof"))
+
+    def over(low, high):
+        if high <= first or low >= end:
+            return next(proof)
+        if high - low == 1:
+            return sha(b"\x00", next(leaves))
+        middle = low + (1 << ((high - low - 1).bit_length() - 1))
+        left = over(low, middle)
+        return node(left, over(middle, high))
+
+    require(over(0, size).hex() == head["root"] and next(proof, None) is None, "the checkpoints are not in the stated tree")
 
 
 def how_it_left(statement, name):

@@ -63,10 +63,10 @@ fn alone_in_an_empty_directory_it_accepts_an_honest_receipt() {
       - The model forest as it was before is among what was destroyed.
 
     Level 3, replay: reached
-      - The auditor example.net/auditor+4c66f9c9 replayed the whole training of the model forest on 2023-10-31 18:40 UTC and got the stated digests.
+      - The auditor example.net/auditor+4c66f9c9 replayed the whole training of the model forest on 2023-10-31 18:40 UTC and got what is stated.
 
     Level 4, replay of a part at least: reached
-      - The auditor example.net/auditor+4c66f9c9 replayed shard 3 of the model forest on 2023-10-31 18:40 UTC and got the stated digests.
+      - The auditor example.net/auditor+4c66f9c9 replayed shard 3 (of 9, counted from 0) of the model forest on 2023-10-31 18:40 UTC and got what is stated. The other shards were not trained again: that they are what is stated is the operator's word.
 
     What this does not prove:
       - It does not prove that the training was done as stated: a replay by somebody who holds the records does.
@@ -83,7 +83,7 @@ fn alone_in_an_empty_directory_it_accepts_an_honest_receipt() {
       - It does not prove that the bytes are gone: it is the operator's signed word, since nobody can prove a negative.
       - It does not prove anything about copies outside the places that it names.
       - It does not prove that the records given to the auditor are all the operator has: it binds them to the commitment.
-      - It does not prove more than the scope that it names.
+      - It does not prove more than the scope that it names: what a shard or a span leaves out may be other than stated.
 
     The file is the artefact of the model forest, version 3, as it is stated after the erasure.
 

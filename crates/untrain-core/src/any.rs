@@ -2,9 +2,10 @@
 
 use std::any::Any;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::{Dataset, Error, Forget, Guarantee, Learner, Model, Predictions, Result};
+use crate::{Dataset, Digest, Error, Forget, Guarantee, Learner, Model, Predictions, Result};
 
 /// A learner of any kind.
 #[derive(Clone)]
@@ -43,6 +44,14 @@ impl Learner for AnyLearner {
     fn is_incremental(&self) -> bool {
         self.0.is_incremental()
     }
+
+    fn n_shards(&self) -> usize {
+        self.0.n_shards()
+    }
+
+    fn replay(&self, model: &AnyModel, spans: Range<usize>, data: &Dataset) -> Result<AnyModel> {
+        self.0.replay(model, spans, data)
+    }
 }
 
 impl Forget<AnyModel> for AnyLearner {
@@ -75,6 +84,10 @@ impl Model for AnyModel {
     fn predict(&self, data: &Dataset) -> Result<Predictions> {
         self.0.predict(data)
     }
+
+    fn checkpoints(&self) -> Vec<Digest> {
+        self.0.checkpoints()
+    }
 }
 
 impl fmt::Debug for AnyLearner {
@@ -94,6 +107,8 @@ trait Erased: fmt::Debug + Send + Sync {
     fn load(&self, state: &[u8], data: &Dataset) -> Result<AnyModel>;
     fn resume(&self, checkpoint: Option<&AnyModel>, slice: &Dataset, seen: &Dataset) -> Result<AnyModel>;
     fn is_incremental(&self) -> bool;
+    fn n_shards(&self) -> usize;
+    fn replay(&self, model: &AnyModel, spans: Range<usize>, data: &Dataset) -> Result<AnyModel>;
     fn forget(&self, model: &mut AnyModel, ids: &[String], retained: &Dataset) -> Result<Guarantee>;
     fn learn(&self, model: &mut AnyModel, ids: &[String], retained: &Dataset) -> Result<Guarantee>;
     fn is_native(&self) -> bool;
@@ -145,6 +160,15 @@ where
 
     fn is_incremental(&self) -> bool {
         Learner::is_incremental(self)
+    }
+
+    fn n_shards(&self) -> usize {
+        Learner::n_shards(self)
+    }
+
+    fn replay(&self, model: &AnyModel, spans: Range<usize>, data: &Dataset) -> Result<AnyModel> {
+        let model = model.0.as_any().downcast_ref().ok_or_else(other)?;
+        Ok(AnyModel(Box::new(Learner::replay(self, model, spans, data)?)))
     }
 
     fn forget(&self, model: &mut AnyModel, ids: &[String], retained: &Dataset) -> Result<Guarantee> {

@@ -6,6 +6,7 @@
 //! so that failing seeds are kept.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, StringArray};
@@ -92,6 +93,26 @@ where
     prop_assert_eq!(reloaded.state(), model.state(), "round trip of the state");
     prop_assert_eq!(reloaded.artefact(), model.artefact(), "round trip of the artefact");
     model.predict(&data).map_err(|error| failed(&error))?;
+    parts_replay(learner, &reloaded, &data)
+}
+
+/// Every shard, and spans that begin and end within shards, are done again to the bytes that are there.
+fn parts_replay<L: Learner>(learner: &L, model: &L::Model, data: &Dataset) -> std::result::Result<(), TestCaseError> {
+    let (n_shards, n) = (learner.n_shards(), model.checkpoints().len());
+    let refused = |spans: Range<usize>| learner.replay(model, spans.clone(), data).err() == Some(Error::NoPart { spans, n_checkpoints: n });
+    prop_assert!(refused(0..0) && refused(n..n + 1), "a part that there is not");
+    prop_assert_eq!(n == 0, n_shards == 0);
+    if n == 0 {
+        return Ok(());
+    }
+    prop_assert_eq!(n % n_shards, 0, "shards with more checkpoints than others");
+    let each = n / n_shards;
+    let shards = (0..n_shards.min(3)).map(|shard| shard * each..(shard + 1) * each);
+    for spans in shards.chain([0..n, n / 3..n / 3 + 1, n / 2..n, n - 1..n]) {
+        let replayed = learner.replay(model, spans, data).map_err(|error| failed(&error))?;
+        prop_assert_eq!(replayed.checkpoints(), model.checkpoints(), "checkpoints of a part done again");
+        prop_assert_eq!((replayed.state_digest(), replayed.digest()), (model.state_digest(), model.digest()), "a part done again");
+    }
     Ok(())
 }
 
@@ -100,6 +121,7 @@ fn same<L: Learner>(learner: &L, model: &L::Model, data: &Dataset, after: &str) 
     prop_assert_eq!(model.records(), data.len() as u64, "records after {}", after);
     prop_assert_eq!(model.state_digest(), retrained.state_digest(), "state after {}", after);
     prop_assert_eq!(model.digest(), retrained.digest(), "artefact after {}", after);
+    prop_assert_eq!(model.checkpoints(), retrained.checkpoints(), "checkpoints after {}", after);
     Ok(())
 }
 

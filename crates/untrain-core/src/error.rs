@@ -1,6 +1,7 @@
 //! What can go wrong, as data.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 /// The result of this crate's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -75,6 +76,14 @@ pub enum Error {
         /// What the user could do about it.
         hint: String,
     },
+    /// A part of a training that cannot be done again by itself.
+    #[error("{}", no_part(spans, *n_checkpoints))]
+    NoPart {
+        /// The spans that were asked for.
+        spans: Range<usize>,
+        /// How many checkpoints the training has.
+        n_checkpoints: usize,
+    },
     /// Bytes that are not what they should be.
     #[error("malformed {what}: {reason}")]
     Malformed {
@@ -114,6 +123,14 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count().max(name.chars().count()) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate.to_owned())
+}
+
+fn no_part(spans: &Range<usize>, n_checkpoints: usize) -> String {
+    match n_checkpoints {
+        0 => "the training has no part that can be done again by itself".to_owned(),
+        1 => format!("the training has one span, which is span 0, and {spans:?} is no part of it"),
+        n => format!("the training has the spans 0 to {}, and {spans:?} is no part of them", n - 1),
+    }
 }
 
 fn listed(one: &str, many: &str, ids: &[String]) -> String {

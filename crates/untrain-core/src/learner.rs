@@ -1,8 +1,9 @@
 //! The traits that a learner, its models and their artefacts implement.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use crate::{Dataset, Digest, Guarantee, Kind, Predictions, Result};
+use crate::{Dataset, Digest, Error, Guarantee, Kind, Predictions, Result};
 
 /// A learner: hyperparameters and a seed.
 ///
@@ -46,6 +47,27 @@ pub trait Learner {
     fn is_incremental(&self) -> bool {
         false
     }
+
+    /// Of how many shards its models are made: parts of the records that are trained on without a look at each other, so that
+    /// [`Learner::replay`] can train one of them again by itself. 0 where all records are trained on together.
+    fn n_shards(&self) -> usize {
+        0
+    }
+
+    /// The model with a part of its training done again: the spans `spans`, from the records of `data`, which are those that the
+    /// model knows.
+    ///
+    /// Span `i` leads to checkpoint `i` of [`Model::checkpoints`], from the checkpoint before, or from nothing where a shard begins.
+    /// The checkpoint that the first span starts from is the model's own; what comes after the last span stays as it is in `model`.
+    /// So if `model` is what training gives, the result has its bytes, and if not, it has them where no span was wrong.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoPart`] for a learner without shards, for no span, and for spans beyond the last; else as [`Learner::fit`].
+    fn replay(&self, model: &Self::Model, spans: Range<usize>, data: &Dataset) -> Result<Self::Model> {
+        let _ = (model, data);
+        Err(Error::NoPart { spans, n_checkpoints: 0 })
+    }
 }
 
 /// A trained model: a training state, from which a published artefact is derived.
@@ -68,6 +90,14 @@ pub trait Model {
     ///
     /// A feature is not among the columns of `data`, or is of another kind.
     fn predict(&self, data: &Dataset) -> Result<Predictions>;
+
+    /// The digests of the checkpoints of its training, shard after shard, each with as many as any other; a shard's last one is of its
+    /// finished model. None where the learner has no shards.
+    ///
+    /// As the bytes, they depend on the recipe and the set of records, and on nothing else.
+    fn checkpoints(&self) -> Vec<Digest> {
+        Vec::new()
+    }
 
     /// The digest of the artefact.
     fn digest(&self) -> Digest {

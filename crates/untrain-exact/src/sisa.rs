@@ -14,10 +14,11 @@ mod stacking;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use rayon::prelude::*;
 use untrain_core::{
-    AnyLearner, Artefact as _, Dataset, Error, Forget, Guarantee, Kind, Learner, Model, Predictions, Result, Role, Seed, Task,
+    AnyLearner, Artefact as _, Dataset, Digest, Error, Forget, Guarantee, Kind, Learner, Model, Predictions, Result, Role, Seed, Task,
 };
 
 pub(crate) use artefact::ARTEFACT;
@@ -117,6 +118,30 @@ impl Learner for Sisa {
     fn load(&self, state: &[u8], data: &Dataset) -> Result<SisaModel> {
         state::read(self, state, data)
     }
+
+    fn n_shards(&self) -> usize {
+        self.params.n_shards as usize
+    }
+
+    fn replay(&self, model: &SisaModel, spans: Range<usize>, data: &Dataset) -> Result<SisaModel> {
+        self.check(data)?;
+        let (each, n) = (self.ends().len(), model.shards.len());
+        if spans.is_empty() || spans.end > n * each {
+            return Err(Error::NoPart { spans, n_checkpoints: n * each });
+        }
+        if n != self.n_shards() || !model.fits(data) {
+            return Err(Error::Malformed { what: "model", reason: "other records or another recipe made it".to_owned() });
+        }
+        let seats = Seats::of(self, data)?;
+        let affected: Vec<u32> = (0..self.params.n_shards).filter(|shard| !within(*shard, each, &spans).is_empty()).collect();
+        let parts = parts(&seats, data, &affected)?;
+        let replay = |(shard, part): (&u32, &Part)| model.shards[*shard as usize].replay(self, part, within(*shard, each, &spans));
+        let mut replayed = affected.par_iter().zip(&parts).map(replay).collect::<Result<Vec<_>>>()?;
+        let mut model = SisaModel { learner: self.clone(), seats, ..model.clone() };
+        model.swap(&affected, &mut replayed);
+        model.weights = stacking::weights(self, &model.shards, &model.seats, data)?;
+        Ok(model)
+    }
 }
 
 impl Forget<SisaModel> for Sisa {
@@ -171,6 +196,11 @@ impl Model for SisaModel {
     fn predict(&self, data: &Dataset) -> Result<Predictions> {
         SisaArtefact::read(&self.artefact())?.predict(data)
     }
+
+    /// Those of each shard: its checkpoints, also after slices before its first record, and its model.
+    fn checkpoints(&self) -> Vec<Digest> {
+        self.shards.par_iter().flat_map_iter(|shard| shard.digests(&self.learner)).collect()
+    }
 }
 
 impl Sisa {
@@ -201,6 +231,12 @@ impl Sisa {
         self.base.is_incremental() && !self.base.is_native() && self.params.n_slices > 1
     }
 
+    /// The last slice of each span of a shard's training: those after which a checkpoint is kept, and the last.
+    fn ends(&self) -> Vec<u32> {
+        let last = self.n_slices() - 1;
+        (0..=last).filter(|slice| *slice == last || self.params.keeps(*slice)).collect()
+    }
+
     fn n_slices(&self) -> u32 {
         if self.is_sliced() { self.params.n_slices } else { 1 }
     }
@@ -224,7 +260,7 @@ impl Sisa {
 
 impl SisaModel {
     /// How many checkpoints are kept beside the models.
-    pub fn checkpoints(&self) -> usize {
+    pub fn n_checkpoints(&self) -> usize {
         self.shards.iter().map(|shard| shard.checkpoints.len()).sum()
     }
 
@@ -265,6 +301,12 @@ impl SisaModel {
     fn swap(&mut self, places: &[u32], others: &mut [Shard]) {
         places.iter().zip(others).for_each(|(place, other)| std::mem::swap(&mut self.shards[*place as usize], other));
     }
+}
+
+/// Which spans of a shard's training, `each` in number, are among `spans` of the whole.
+fn within(shard: u32, each: usize, spans: &Range<usize>) -> Range<usize> {
+    let first = shard as usize * each;
+    spans.start.saturating_sub(first).min(each)..spans.end.saturating_sub(first).min(each)
 }
 
 /// The records of each of `shards`, in their order. Kinds are those of the whole.

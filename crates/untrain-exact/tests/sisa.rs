@@ -1,8 +1,11 @@
 //! Sharding passes the conformance suite over every kind of base.
 
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, StringArray};
 use proptest::prelude::*;
 use untrain_core::conformance::{self, Case};
-use untrain_core::{AnyLearner, Dataset, Kind, Learner, Model, Role, Seed, Task};
+use untrain_core::{AnyLearner, Dataset, Error, Kind, Learner, Model, Role, Seed, Task};
 use untrain_exact::{Aggregation, Forest, Params, Retrain, Sgd, SgdParams, ShardBy, Sisa, SisaParams};
 
 fn forest(task: Task, seed: u64) -> Forest {
@@ -49,6 +52,21 @@ fn recast(case: &Case, role: Role, suits: impl Fn(Kind, bool) -> bool) -> Option
     Some((Case { universe, ..case.clone() }, name))
 }
 
+/// The records of a case, one of them with another target that others have.
+fn with_another_target(case: &Case, place: usize) -> Dataset {
+    let universe = &case.universe;
+    let Some((target, _)) = universe.schema().target() else { return universe.clone() };
+    let taken = (0..universe.len()).map(|i| if i == place { universe.len() - 1 - place } else { i });
+    let values = universe.values(target);
+    let changed: ArrayRef = match case.task {
+        Task::Classification => Arc::new(taken.map(|i| values.text(i)).collect::<StringArray>()),
+        Task::Regression => Arc::new(taken.map(|i| values.number(i)).collect::<Float64Array>()),
+    };
+    let mut columns = universe.columns().to_vec();
+    columns[target] = changed;
+    Dataset::new(universe.schema().clone(), universe.ids(), columns).unwrap_or_else(|_| universe.clone())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { max_global_rejects: 1 << 20, ..ProptestConfig::default() })]
 
@@ -67,6 +85,34 @@ proptest! {
     #[test]
     fn slices_replay_from_a_checkpoint_to_the_bytes_of_a_retrain(case in conformance::cases(120), params in params(), seed: u64) {
         conformance::exact(&case, &sisa(AnyLearner::new(sgd(case.task, !seed)), params, case.task, seed))?;
+    }
+
+    #[test]
+    fn a_shard_that_is_done_again_is_put_right_and_no_other_is_touched(
+        case in conformance::cases(120), params in params(), sliced: bool, seed: u64, which: prop::sample::Index,
+    ) {
+        let base = if sliced { AnyLearner::new(sgd(case.task, !seed)) } else { AnyLearner::new(forest(case.task, !seed)) };
+        let sisa = sisa(base, params, case.task, seed);
+        let failed = |error: Error| TestCaseError::fail(error.to_string());
+        let honest = sisa.fit(&case.universe).map_err(failed)?;
+        let wrong = sisa.fit(&with_another_target(&case, which.index(case.universe.len()))).map_err(failed)?;
+        let differ: Vec<usize> =
+            honest.checkpoints().iter().zip(wrong.checkpoints()).enumerate().filter(|(_, (a, b))| *a != b).map(|(i, _)| i).collect();
+        let each = honest.checkpoints().len() / sisa.n_shards();
+        let Some(first) = differ.first() else { return Ok(()) };
+        let shard = first / each;
+        prop_assert!(differ.iter().all(|i| i / each == shard), "one record is in one shard");
+        for other in (0..sisa.n_shards()).filter(|other| *other != shard).take(3) {
+            let replayed = sisa.replay(&wrong, other * each..(other + 1) * each, &case.universe).map_err(failed)?;
+            prop_assert_eq!(replayed.checkpoints(), wrong.checkpoints());
+        }
+        // The span that leads to the first checkpoint that differs starts from one that does not, and settles it.
+        let replayed = sisa.replay(&wrong, *first..first + 1, &case.universe).map_err(failed)?;
+        prop_assert_eq!(replayed.checkpoints()[*first], honest.checkpoints()[*first]);
+        prop_assert_eq!(&replayed.checkpoints()[first + 1..], &wrong.checkpoints()[first + 1..]);
+        let right = sisa.replay(&wrong, shard * each..(shard + 1) * each, &case.universe).map_err(failed)?;
+        prop_assert_eq!(right.checkpoints(), honest.checkpoints());
+        prop_assert_eq!((right.state_digest(), right.digest()), (honest.state_digest(), honest.digest()));
     }
 
     #[test]

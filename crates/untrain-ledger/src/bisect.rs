@@ -9,6 +9,9 @@
 //! The proof of one checkpoint holds the hashes of all subtrees beside it. So the proofs of the same checkpoint by both parties
 //! show the leftmost of these subtrees that differs, and the search goes on in it: its width halves with every question.
 
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
 use untrain_core::Digest;
 
 use crate::merkle::{self, MemoryTree, TreeHead};
@@ -47,6 +50,18 @@ pub struct Shown {
     pub digest: Digest,
     /// The hashes from the leaf's sibling upwards.
     pub path: Vec<Hash>,
+}
+
+/// Checkpoints side by side, and the proof that they are in a party's tree: what a replay of a part shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// The index of the first one.
+    pub first: u64,
+    /// Their digests, in order.
+    pub digests: Vec<Digest>,
+    /// The hashes of the largest subtrees without any of them, from left to right.
+    pub proof: Vec<Hash>,
 }
 
 /// A party that can be asked for its checkpoints, in memory or far away.
@@ -90,6 +105,37 @@ impl Trail {
         let digest = usize::try_from(index).ok().and_then(|index| self.digests.get(index));
         let beyond = Refusal::NotIncluded { index, size: self.tree.size(), reason: "the tree has not so many entries" };
         Ok(Shown { digest: *digest.ok_or(beyond)?, path: self.tree.inclusion_proof(index) })
+    }
+}
+
+impl Trail {
+    /// The checkpoints of `spans`, with the proof that they are in the tree.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotIncluded`] for no span, and for one beyond the last.
+    pub fn part(&self, spans: Range<u64>) -> Result<Part, Refusal> {
+        let places = usize::try_from(spans.start).ok().zip(usize::try_from(spans.end).ok());
+        let digests = places.and_then(|(start, end)| self.digests.get(start..end)).filter(|digests| !digests.is_empty());
+        let beyond = Refusal::NotIncluded { index: spans.start, size: self.tree.size(), reason: "the tree has not so many entries" };
+        Ok(Part { first: spans.start, digests: digests.ok_or(beyond)?.to_vec(), proof: self.tree.range_proof(&spans) })
+    }
+}
+
+impl Part {
+    /// Checks that the checkpoints are those of the tree with this head.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotIncluded`].
+    pub fn verify(&self, head: &TreeHead) -> Result<(), Refusal> {
+        let leaves: Vec<Hash> = self.digests.iter().map(|digest| merkle::leaf_hash(digest.as_bytes())).collect();
+        merkle::verify_range(&leaves, self.first, head, &self.proof)
+    }
+
+    /// The spans that lead to the checkpoints.
+    pub fn spans(&self) -> Range<u64> {
+        self.first..self.first.saturating_add(self.digests.len() as u64)
     }
 }
 

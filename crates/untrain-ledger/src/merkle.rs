@@ -152,6 +152,53 @@ pub fn verify_inclusion(leaf: Hash, index: u64, head: &TreeHead, proof: &[Hash])
     if hash == head.root { Ok(()) } else { Err(refuse("the proof leads to another root")) }
 }
 
+/// The proof that the entries of `entries` are in the tree over the first `size` entries: the hashes of the largest subtrees without
+/// any of them, from left to right.
+///
+/// `entries` has to end by `size`, and to hold one at least; the proof verifies for nothing otherwise.
+///
+/// # Errors
+///
+/// Those of `subtrees`.
+pub fn range_proof<S: Subtrees + ?Sized>(subtrees: &S, entries: &Range<u64>, size: u64) -> Result<Vec<Hash>, S::Error> {
+    let mut proof = Vec::new();
+    if !entries.is_empty() && entries.end <= size {
+        fold(0..size, entries, &mut |beside| match beside {
+            Some(Range { start, end }) => {
+                let hash = range(subtrees, start, end)?;
+                proof.push(hash);
+                Ok(hash)
+            }
+            None => Ok(empty_root()),
+        })?;
+    }
+    Ok(proof)
+}
+
+/// Checks that leaves stand side by side in the tree of a head, from index `first` on.
+///
+/// # Errors
+///
+/// [`Refusal::NotIncluded`], also for no leaf.
+///
+/// # Complexity
+///
+/// A hash for each leaf, and two for each of the log₂ `size` levels.
+pub fn verify_range(leaves: &[Hash], first: u64, head: &TreeHead, proof: &[Hash]) -> Result<(), Refusal> {
+    let refuse = |reason| Refusal::NotIncluded { index: first, size: head.size, reason };
+    let end = first.checked_add(leaves.len() as u64).filter(|end| *end <= head.size && !leaves.is_empty());
+    let end = end.ok_or_else(|| refuse("the tree has not so many entries"))?;
+    let (mut leaves, mut rest) = (leaves.iter(), proof.iter());
+    let found = fold(0..head.size, &(first..end), &mut |beside| {
+        let hash = if beside.is_some() { rest.next() } else { leaves.next() };
+        hash.copied().ok_or_else(|| refuse("the proof is too short"))
+    })?;
+    if rest.next().is_some() {
+        return Err(refuse("the proof is too long"));
+    }
+    if found == head.root { Ok(()) } else { Err(refuse("the proof leads to another root")) }
+}
+
 /// Checks that the tree of one head continues the tree of an earlier one.
 ///
 /// # Errors
@@ -267,6 +314,11 @@ impl MemoryTree {
         infallible(inclusion_proof(self, index, self.size()))
     }
 
+    /// The proof that the leaves of `entries` are in the tree.
+    pub fn range_proof(&self, entries: &Range<u64>) -> Vec<Hash> {
+        infallible(range_proof(self, entries, self.size()))
+    }
+
     /// The proof that the tree continues its first `old` leaves.
     pub fn consistency_proof(&self, old: u64) -> Vec<Hash> {
         infallible(consistency_proof(self, old, self.size()))
@@ -297,6 +349,21 @@ pub(crate) fn siblings(index: u64, size: u64) -> Vec<Range<u64>> {
     }
     ranges.reverse();
     ranges
+}
+
+/// The hash over the entries of `tree`, by asking for the leaves that lie in `entries`, with nothing, and for the largest subtrees that lie
+/// beside them, with their range: in the order in which they stand in the tree.
+fn fold<E>(tree: Range<u64>, entries: &Range<u64>, ask: &mut dyn FnMut(Option<Range<u64>>) -> Result<Hash, E>) -> Result<Hash, E> {
+    let Range { start, end } = tree;
+    if end <= entries.start || start >= entries.end {
+        return ask(Some(tree));
+    }
+    if end - start == 1 {
+        return ask(None);
+    }
+    let middle = start + split(end - start);
+    let left = fold(start..middle, entries, ask)?;
+    Ok(node_hash(&left, &fold(middle..end, entries, ask)?))
 }
 
 /// The hash over the entries from `low` to `high`, where `low` is a multiple of the largest power of two in the range.

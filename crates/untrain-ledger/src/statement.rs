@@ -106,7 +106,7 @@ impl Kind {
             ],
             Self::Replay => &[
                 "It does not prove that the records given to the auditor are all the operator has: it binds them to the commitment.",
-                "It does not prove more than the scope that it names.",
+                "It does not prove more than the scope that it names: what a shard or a span leaves out may be other than stated.",
             ],
         }
     }

@@ -5,7 +5,7 @@
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use proptest::prelude::*;
 use sha2::Sha256;
-use untrain_ledger::merkle::{MemoryTree, TreeHead, empty_root, leaf_hash, verify_consistency, verify_inclusion};
+use untrain_ledger::merkle::{MemoryTree, TreeHead, empty_root, leaf_hash, verify_consistency, verify_inclusion, verify_range};
 use untrain_ledger::{Hash, Refusal};
 
 /// The leaves, roots and proofs of github.com/transparency-dev/merkle, testonly/reference_test.go, which come from the
@@ -181,6 +181,37 @@ proptest! {
         prop_assert!(verify_inclusion(empty_root(), index, &head, &path).is_err());
         let before = TreeHead { size: old, root: leaf_hash(b"old") };
         prop_assert!(verify_consistency(&before, &head, &path).is_err());
+        prop_assert!(verify_range(&[empty_root(), leaf_hash(b"new")], index, &head, &path).is_err());
+    }
+}
+
+#[test]
+fn every_range_of_every_small_tree_is_proved_and_no_other() {
+    let leaves: Vec<Hash> = (0..20_u64).map(|i| leaf_hash(&i.to_be_bytes())).collect();
+    for size in 0..=17_u64 {
+        let (tree, head) = (numbers(size), numbers(size).head());
+        for (first, end) in (0..=size + 1).flat_map(|first| (first..=size + 1).map(move |end| (first, end))) {
+            let proof = tree.range_proof(&(first..end));
+            let range = &leaves[first as usize..end as usize];
+            let there = first < end && end <= size;
+            assert_eq!(verify_range(range, first, &head, &proof).is_ok(), there, "{first}..{end} of {size}");
+            if !there {
+                continue;
+            }
+            if end - first == 1 {
+                let (mut one, mut other) = (proof.clone(), tree.inclusion_proof(first));
+                one.sort_unstable();
+                other.sort_unstable();
+                assert_eq!(one, other, "a range of one is an inclusion in another order");
+            }
+            assert!(proof.len() <= 2 * 5, "{} hashes", proof.len());
+            for (index, shown) in [(first + 1, range), (first, &range[1..]), (first, &leaves[first as usize + 1..=end as usize])] {
+                assert!(verify_range(shown, index, &head, &proof).is_err(), "{first}..{end} of {size}");
+            }
+            let (short, long) = (&proof[..proof.len().saturating_sub(1)], [&proof[..], &[empty_root()]].concat());
+            assert!(proof.is_empty() || verify_range(range, first, &head, short).is_err());
+            assert!(verify_range(range, first, &head, &long).is_err());
+        }
     }
 }
 

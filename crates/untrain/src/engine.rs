@@ -196,7 +196,7 @@ impl Engine {
             name,
         };
         let now = self.now();
-        let mut statements = self.trained(&loaded, &row, origin, now)?;
+        let mut statements = self.trained(&loaded, &row, &trained.checkpoints(), origin, now)?;
         if let Some(old) = old.filter(|old| (old.artefact, old.state) != (row.artefact, row.state)) {
             statements.extend(self.replaced_by(Vec::new(), &[old])?);
         }

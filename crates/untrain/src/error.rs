@@ -168,6 +168,22 @@ pub enum Error {
         /// The model.
         model: String,
     },
+    /// A shard that a model does not have.
+    #[error("{}", no_shard(model, *index, *n_shards))]
+    NoShard {
+        /// The model.
+        model: String,
+        /// Which was asked for.
+        index: u64,
+        /// How many it has.
+        n_shards: u64,
+    },
+    /// A model of which the trail states no checkpoints.
+    #[error("the trail states no checkpoints of the model \"{model}\", so that a replay of a part would show nothing")]
+    NoCheckpoints {
+        /// The model.
+        model: String,
+    },
     /// Records that were forgotten and come back.
     #[error("{} of the file {} forgotten by request {request}: {}", counted(.ids.len()), if .ids.len() == 1 { "was" } else { "were" }, first(.ids))]
     Returning {
@@ -266,6 +282,7 @@ impl Error {
             | Self::NothingDeferred { .. }
             | Self::NoExtension { .. }
             | Self::Time { .. }
+            | Self::NoShard { .. }
             | Self::ModelsLeft { .. } => true,
             Self::Store(error) => error.is_usage(),
             Self::Records { .. }
@@ -273,6 +290,7 @@ impl Error {
             | Self::NoCommitment { .. }
             | Self::NotStated { .. }
             | Self::StillWaiting
+            | Self::NoCheckpoints { .. }
             | Self::Unrestored { .. }
             | Self::TrailBehind { .. }
             | Self::TrailAhead { .. }
@@ -321,6 +339,8 @@ impl Error {
             Self::NoTrail { .. } => Some("the next command that writes the store makes one".to_owned()),
             Self::NothingDeferred { .. } => Some("`untrain requests` lists what is open".to_owned()),
             Self::NoRequest { .. } => Some("`untrain requests` lists them".to_owned()),
+            Self::NoShard { n_shards: 0, .. } => Some("leave --shard out: only models of the learner \"sisa\" have shards".to_owned()),
+            Self::NoCheckpoints { .. } => Some("forget or learn something, or train it again: the statement of that has them".to_owned()),
             Self::NotStated { .. } => Some("train it again: the trail starts with the training".to_owned()),
             Self::NoCommitment { .. } => Some("the next command that writes the dataset makes them".to_owned()),
             Self::OtherSigner { .. } => Some("give the signer that the policy names, or rotate to this one".to_owned()),
@@ -329,6 +349,7 @@ impl Error {
                 Some("give the log of the same store, as it was when the store was lost: --trail DIR".to_owned())
             }
             Self::Returning { .. }
+            | Self::NoShard { .. }
             | Self::Unrestored { .. }
             | Self::FromTheFuture
             | Self::OtherDataset { .. }
@@ -341,6 +362,14 @@ impl Error {
             | Self::Metadata { .. }
             | Self::NoTarget { .. } => None,
         }
+    }
+}
+
+fn no_shard(model: &str, index: u64, n_shards: u64) -> String {
+    match n_shards {
+        0 => format!("the model \"{model}\" is not made of shards"),
+        1 => format!("the model \"{model}\" has one shard, which is shard 0, and no shard {index}"),
+        n => format!("the model \"{model}\" has the shards 0 to {}, and no shard {index}", n - 1),
     }
 }
 

@@ -21,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod checkpoints;
 pub mod clock;
 mod commitments;
 mod engine;
@@ -44,9 +45,10 @@ pub use evaluate::Scores;
 pub use plan::{Plan, PlanEntry, PlanOptions, Revision};
 pub use recipe::{LEARNERS, LearnerEntry, Recipe};
 pub use report::{
-    AuditReport, AuditSource, AuditVerdict, BackupLine, BackupReport, ColumnReport, DatasetLine, DatasetReport, Evaluation, Exposure,
-    ExposureReport, KeyLine, KeysReport, Listing, LogLine, LogReport, ModelReport, OneRunReport, PredictedTable, RequestLine,
+    AuditReport, AuditSource, AuditVerdict, BackupLine, BackupReport, ColumnReport, DatasetLine, DatasetReport, Difference, Evaluation,
+    Exposure, ExposureReport, KeyLine, KeysReport, Listing, LogLine, LogReport, ModelReport, OneRunReport, PredictedTable, RequestLine,
     RequestReport, Restoration, Verification, VersionReport,
 };
 pub use untrain_core::{Artefact, Choices, Dataset, Digest, Guarantee, Holdout, Importance, Kind, Predictions, Role, Task, Values};
 pub use untrain_ledger::Access;
+pub use untrain_ledger::statement::Scope;

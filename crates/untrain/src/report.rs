@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use untrain_core::{Digest, Guarantee, Predictions};
 use untrain_ledger::Hash;
+use untrain_ledger::statement::Scope;
 
 use crate::clock::Regime;
 use crate::{Recipe, Scores};
@@ -286,14 +287,16 @@ pub struct RequestLine {
 pub struct Verification {
     /// The model.
     pub model: String,
-    /// Whether both digests equal those of the retrained model, the records are those that were committed to, and the seed is
-    /// not another than the trail says.
+    /// How much of the training was done again.
+    pub scope: Scope,
+    /// Whether both digests equal those of the retrained model, the records are those that were committed to, the checkpoints
+    /// those that were stated, and the seed is not another than the trail says.
     pub equal: bool,
-    /// How many records were retrained on.
+    /// How many records the model knows.
     pub records: u64,
     /// The digest of the published artefact.
     pub digest: Digest,
-    /// The digest of the retrained artefact.
+    /// The digest of the retrained artefact: where a part was retrained, of the model with the result in the place of that part.
     pub retrained_digest: Digest,
     /// The digest of the stored state.
     pub state_digest: Digest,
@@ -305,6 +308,18 @@ pub struct Verification {
     pub commitment: Option<Hash>,
     /// Whether the seed is the one that follows from the log at the registration, where the trail says that it does.
     pub seed_follows: Option<bool>,
+    /// Of how many shards the model is made, if it is.
+    pub n_shards: Option<u64>,
+    /// How many checkpoints the training has, if it has some.
+    pub n_checkpoints: Option<u64>,
+    /// The root of the tree over the checkpoints, as the trail has it, if the outcome was stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub committed_checkpoints: Option<Hash>,
+    /// The same, of the retrained model.
+    pub checkpoints: Option<Hash>,
+    /// The first checkpoint that differs, if one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_difference: Option<Difference>,
     /// The digest of the signed statement, if the outcome was stated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement: Option<Digest>,
@@ -466,6 +481,19 @@ pub struct Exposure {
     pub lira: f64,
     /// By how much learning the record raises the margin of its own answer, the mean over the shadow models.
     pub influence: f64,
+}
+
+/// Where the training of a model and its repetition part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The checkpoint, counted from 0, which is also the span that leads to it.
+    pub checkpoint: u64,
+    /// The shard that it is of.
+    pub shard: u64,
+    /// The digest of the stored model's checkpoint, as it stands in the trail.
+    pub digest: Digest,
+    /// The digest of what retraining gave.
+    pub retrained_digest: Digest,
 }
 
 /// Predictions for the rows of a file.

@@ -13,4 +13,5 @@ mod recommend;
 mod show;
 mod store;
 mod train;
+mod verify;
 mod witness;

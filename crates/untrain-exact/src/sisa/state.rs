@@ -1,6 +1,7 @@
 //! The canonical bytes of a model of shards (docs/format.md).
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use untrain_core::{Dataset, Learner as _, Model as _, Reader, Result, Writer};
 
@@ -17,7 +18,7 @@ pub(super) fn write(model: &SisaModel) -> Vec<u8> {
     write_learner(&model.learner, &mut out);
     out.varint(model.seats.len() as u64);
     for shard in &model.shards {
-        let Shard { model, checkpoints, classes: _ } = shard;
+        let Shard { model, checkpoints, classes: _, digests: _ } = shard;
         bytes(&mut out, &model.as_ref().map(untrain_core::Model::state).unwrap_or_default());
         out.varint(checkpoints.len() as u64);
         for (slice, checkpoint) in checkpoints {
@@ -63,7 +64,7 @@ pub(super) fn read(learner: &Sisa, state: &[u8], data: &Dataset) -> Result<SisaM
             let n = input.count()?;
             checkpoints.insert(slice, learner.base.load(input.raw(n)?, &part.seen(slice)?)?);
         }
-        shards.push(Shard { model, checkpoints, classes: part.classes(learner.task) });
+        shards.push(Shard { model, checkpoints, classes: part.classes(learner.task), digests: OnceLock::new() });
     }
     let stacked =
         if learner.params.aggregation == Aggregation::Stacked { shards.iter().filter(|shard| shard.model.is_some()).count() } else { 0 };

@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 use untrain_core::Digest;
 
 use super::story::Story;
-use super::words::{counted, fate, moment, number, plain, purge, scope, timeliness};
+use super::words::{counted, fate, moment, number, plain, purge, rest, scope, timeliness};
 use super::zip::Member;
 use super::{Openings, Receipt};
 use crate::Refusal;
 use crate::keys::{Role, VerifierKey};
-use crate::statement::{Fate, ModelDigests};
+use crate::statement::{Fate, ModelDigests, Scope};
 
 /// The page of a receipt, as it stands in its file.
 ///
@@ -110,9 +110,17 @@ fn replayed(page: &mut Page, story: &Story<'_>) {
     }
     let sentences = story.replays.iter().map(|told| {
         let replay = told.says;
-        let outcome = if replay.obtained == replay.expected { "got the same model" } else { "got ANOTHER model" };
-        let (scope, moment) = (scope(&replay.scope), moment(replay.at_ms));
-        format!("An auditor did {scope} of the model {} again on {moment}, from the records that are left, and {outcome}.", replay.model)
+        let stated = story.affected(&replay.model).and_then(|affected| affected.checkpoints);
+        let outcome = match (replay.obtained == replay.expected && replay.checkpoints == stated, &replay.scope) {
+            (true, Scope::Full) => "got the same model",
+            (true, _) => "got the same checkpoints, and with them the same model",
+            (false, _) => "got ANOTHER model",
+        };
+        let (scope, moment, rest) = (scope(replay), moment(replay.at_ms), rest(&replay.scope));
+        format!(
+            "An auditor did {scope} of the model {} again on {moment}, from the records that are left, and {outcome}.{rest}",
+            replay.model
+        )
     });
     page.list(&sentences.collect::<Vec<_>>());
 }

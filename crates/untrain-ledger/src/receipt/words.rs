@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use untrain_core::Guarantee;
 pub(super) use untrain_core::{count as number, counted};
 
-use crate::statement::{Affected, Fate, Purge, Request, Scope};
+use crate::statement::{Affected, Fate, Purge, Replay, Request, Scope};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -92,12 +92,31 @@ pub(super) fn purge(purge: &Purge) -> String {
     format!("On {} {files} destroyed, by this method: \"{}\". {backups}", moment(*at_ms), plain(method))
 }
 
-/// A part of a training.
-pub(super) fn scope(scope: &Scope) -> String {
-    match scope {
+/// How much of a training was replayed.
+pub(super) fn scope(replay: &Replay) -> String {
+    let of = |n: Option<u64>| n.map_or("counted from 0".to_owned(), |n| format!("of {}, counted from 0", number(n)));
+    let size = replay.checkpoints.map(|head| head.size);
+    match replay.scope {
         Scope::Full => "the whole training".to_owned(),
-        Scope::Shard { index } => format!("shard {index}"),
-        Scope::Span { from, to } => format!("the steps from {from} to {to}"),
+        Scope::Shard { index } => {
+            let each = replay.part.as_ref().map(|part| part.digests.len() as u64);
+            let n = size.zip(each).and_then(|(size, each)| size.checked_div(each));
+            format!("shard {index} ({})", of(n))
+        }
+        Scope::Span { from, to } if to.saturating_sub(from) == 1 => format!("span {from} of the training ({})", of(size)),
+        Scope::Span { from, to } => format!("spans {from} to {} of the training ({})", to.saturating_sub(1), of(size)),
+    }
+}
+
+/// What a replay of a part leaves open, after a space; nothing where the whole was replayed.
+pub(super) fn rest(scope: &Scope) -> &'static str {
+    match scope {
+        Scope::Full => "",
+        Scope::Shard { .. } => " The other shards were not trained again: that they are what is stated is the operator's word.",
+        Scope::Span { .. } => {
+            " What comes before and after was not trained again, and a span starts from what came before: that all this is what is stated \
+             is the operator's word."
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use untrain_core::{Digest, Guarantee, Seed};
 
+use crate::bisect::Part;
 use crate::checkpoint::Checkpoint;
 use crate::commitment::SetHead;
 use crate::merkle::TreeHead;
@@ -238,16 +239,16 @@ pub struct Purge {
 pub enum Scope {
     /// The whole training.
     Full,
-    /// One shard of an ensemble.
+    /// One shard of an ensemble, from nothing to its finished model. All shards have as many checkpoints.
     Shard {
-        /// Which.
+        /// Which, counted from 0.
         index: u64,
     },
-    /// The steps between two checkpoints of the training.
+    /// Spans of the training. Each leads from a checkpoint, or from nothing where a shard begins, to the next one.
     Span {
-        /// The first step.
+        /// The first, which leads to the checkpoint of this index.
         from: u64,
-        /// The step after the last.
+        /// The one after the last.
         to: u64,
     },
 }
@@ -266,10 +267,15 @@ pub struct Replay {
     pub records: SetHead,
     /// What the statement says.
     pub expected: ModelDigests,
-    /// What the replay gave; the replay confirms the statement if it is the same.
+    /// What the replay gave; the replay confirms the statement if it is the same. Where a part was replayed, this is the model with the
+    /// result in the place of that part.
     pub obtained: ModelDigests,
     /// How much was replayed.
     pub scope: Scope,
+    /// The head of the tree over the checkpoints of what was obtained, where the learner has some.
+    pub checkpoints: Option<TreeHead>,
+    /// The checkpoints that the replay gave, with the proof that they are in that tree; none where the scope is full.
+    pub part: Option<Part>,
     /// The auditor's program.
     pub program: Program,
     /// When, in milliseconds since 1970.

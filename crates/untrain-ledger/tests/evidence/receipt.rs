@@ -71,10 +71,17 @@ fn a_level_that_is_not_reached_is_told_and_can_be_required() {
     let error = none.require(Level::Replay).unwrap_err();
     assert_eq!(error.to_string(), "no auditor whom the policy trusts has replayed the whole training of the model forest");
     none.require(Level::Chain).unwrap();
-    let part = check(vec![Scope::Span { from: 10, to: 20 }]);
+    let part = check(vec![Scope::Span { from: 10, to: 17 }]);
     assert!(part.require(Level::Replay).is_err());
     part.require(Level::PartialReplay).unwrap();
-    assert!(report(&part).contains("replayed the steps from 10 to 20 of the model forest"), "{}", report(&part));
+    let text = report(&part);
+    assert!(text.contains("replayed spans 10 to 16 of the training (of 18, counted from 0) of the model forest"), "{text}");
+    assert!(text.contains("What comes before and after was not trained again"), "{text}");
+    let shard = check(vec![Scope::Shard { index: 8 }]);
+    shard.require(Level::PartialReplay).unwrap();
+    assert_eq!(shard.levels, [Level::Signatures, Level::Chain, Level::PartialReplay]);
+    assert!(report(&shard).contains("replayed shard 8 (of 9, counted from 0) of the model forest"), "{}", report(&shard));
+    assert!(report(&shard).contains("The other shards were not trained again"), "{}", report(&shard));
     check(vec![Scope::Full]).require(Level::Replay).unwrap();
 }
 

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use untrain_core::Digest;
+use untrain_ledger::bisect::Part;
 use untrain_ledger::checkpoint::Checkpoint;
 use untrain_ledger::commitment::{CommitmentSet, Salt};
 use untrain_ledger::keys::{Role, Signer as _};
@@ -12,7 +13,7 @@ use untrain_ledger::statement::{Erasure, Fate, Replay, Scope, Statement};
 use untrain_ledger::{Hash, Refusal};
 
 use crate::support::{NOW, key};
-use crate::tale::{START_MS, Shape, Tale, verdict};
+use crate::tale::{START_MS, Shape, Tale, trail, verdict};
 
 /// The names and bytes of a file's parts.
 type Members = Vec<(String, Vec<u8>)>;
@@ -358,6 +359,59 @@ fn a_replay_that_gave_something_else_is_refused() {
     assert!(lie(|replay| replay.records.size += 1).contains("the records that the auditor was given are not the dataset after"));
     assert!(lie(|replay| replay.statement = Digest::of(b"x")).contains("it does not replay a model of the erasure"));
     assert!(lie(|replay| replay.scope = Scope::Span { from: 3, to: 3 }).contains("no steps"));
+    assert!(lie(|replay| replay.checkpoints = Some(trail(2).head())).contains("and got 18 checkpoints with the root "));
+    assert!(lie(|replay| replay.checkpoints = None).contains("and got no checkpoints, and 18 checkpoints"));
+}
+
+#[test]
+fn a_replay_of_a_part_has_to_show_that_part_of_the_stated_training() {
+    let lie = |scope: Scope, edit: &dyn Fn(&mut Replay)| {
+        let shape = Shape { replays: vec![scope], ..Shape::default() };
+        let tale = Tale::of(&shape, &|statement| {
+            if let Statement::Replay(replay) = statement {
+                edit(replay);
+            }
+        });
+        tale.refusal().to_string()
+    };
+    let shard = || Scope::Shard { index: 3 };
+    let lies: [fn(&mut Part); 6] = [
+        |part| part.proof[0] = Hash::of(&[b"x"]),
+        |part| part.proof.truncate(1),
+        |part| part.proof.push(Hash::of(&[b"x"])),
+        |part| part.digests[1] = Digest::of(b"x"),
+        |part| part.digests.swap(0, 1),
+        |part| *part = trail(2).part(6..8).unwrap(),
+    ];
+    for (nth, edit) in lies.into_iter().enumerate() {
+        let error = lie(shard(), &|replay| replay.part.iter_mut().for_each(edit));
+        assert!(error.contains("the checkpoints that it shows are not in the stated tree"), "{nth}: {error}");
+    }
+    // Another shard, too little of one, and nothing.
+    let cases: [(Scope, Lie, &str); 6] = [
+        (shard(), |replay| replay.part = Some(trail(3).part(8..10).unwrap()), "not those of the part"),
+        (shard(), |replay| replay.part = Some(trail(3).part(6..7).unwrap()), "not those of the part"),
+        (shard(), |replay| replay.part.iter_mut().for_each(|part| part.digests.clear()), "not those of the part"),
+        (shard(), |replay| replay.part = None, "does not show the checkpoints of the part"),
+        (Scope::Span { from: 4, to: 7 }, |replay| replay.scope = Scope::Span { from: 4, to: 8 }, "not those of the part"),
+        (Scope::Full, |replay| replay.part = Some(trail(3).part(0..18).unwrap()), "and shows a part"),
+    ];
+    for (scope, edit, message) in cases {
+        let error = lie(scope.clone(), &edit);
+        assert!(error.contains(message), "{scope:?}: {error}");
+    }
+}
+
+#[test]
+fn a_replay_of_a_part_of_a_model_without_checkpoints_is_refused() {
+    let shape = Shape { replays: vec![Scope::Shard { index: 3 }], ..Shape::default() };
+    let tale = Tale::of(&shape, &|statement| match statement {
+        Statement::Erasure(erasure) => erasure.models.iter_mut().for_each(|model| model.checkpoints = None),
+        Statement::Replay(replay) => replay.checkpoints = None,
+        _ => {}
+    });
+    let error = tale.refusal().to_string();
+    assert!(error.contains("it names a part of a training of which no checkpoints are stated"), "{error}");
 }
 
 #[test]
@@ -371,6 +425,9 @@ fn proofs_with_data_that_nothing_vouches_for_are_refused() {
     parts.entries.iter_mut().for_each(|entry| entry.proof.checkpoint = note.clone());
     assert!(matches!(tale.refused(parts), Refusal::Quorum { .. }));
 }
+
+/// What makes a replay say something else.
+type Lie = fn(&mut Replay);
 
 /// The names of the parts and where their bytes are.
 fn parts(zip: &[u8]) -> Vec<(String, std::ops::Range<usize>)> {

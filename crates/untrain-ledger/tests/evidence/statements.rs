@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use untrain_core::Digest;
+use untrain_ledger::bisect::Part;
 use untrain_ledger::checkpoint::Checkpoint;
 use untrain_ledger::envelope::Envelope;
 use untrain_ledger::keys::Signer as _;
@@ -167,7 +168,9 @@ fn all() -> [Statement; 6] {
             records: head(0..8),
             expected: digests.clone(),
             obtained: digests,
-            scope: Scope::Span { from: 10, to: 20 },
+            scope: Scope::Span { from: 10, to: 12 },
+            checkpoints: Some(TreeHead { size: 40, root: Hash::of(&[b"checkpoints"]) }),
+            part: Some(Part { first: 10, digests: vec![Digest::of(b"10"), Digest::of(b"11")], proof: vec![Hash::of(&[b"proof"])] }),
             program: program(),
             at_ms: 1_700_000_000_000,
         }),

@@ -1,6 +1,7 @@
 //! Stories of deletions without any training: digests are those of made-up bytes, and the log is a tree in memory.
 
 use untrain_core::{Digest, Guarantee};
+use untrain_ledger::bisect::{Part, Trail};
 use untrain_ledger::checkpoint::{Checkpoint, LogProof};
 use untrain_ledger::commitment::{CommitmentSet, Salt, SetHead};
 use untrain_ledger::envelope::Envelope;
@@ -299,7 +300,7 @@ fn affected(i: usize, version: u64, fate: &Fate) -> Affected {
         version: after,
         before: digests(i, version),
         after: (*fate != Fate::Dropped).then(|| digests(i, after)),
-        checkpoints: None,
+        checkpoints: (*fate != Fate::Dropped && i == 0).then(|| trail(after).head()),
         guarantee: changed.then_some(if i.is_multiple_of(2) {
             Guarantee::Exact
         } else {
@@ -343,6 +344,20 @@ fn purge(own: &RequestRef, before: &ModelDigests) -> Statement {
     })
 }
 
+/// The checkpoints of a version of the forest, which is made of nine shards of two each.
+pub(crate) fn trail(version: u64) -> Trail {
+    Trail::new((0..18).map(|i| Digest::of(format!("forest checkpoint {i} {version}").as_bytes())).collect())
+}
+
+fn part(version: u64, scope: &Scope) -> Option<Part> {
+    let spans = match scope {
+        Scope::Full => return None,
+        Scope::Shard { index } => 2 * index..2 * index + 2,
+        Scope::Span { from, to } => *from..*to,
+    };
+    Some(trail(version).part(spans).unwrap())
+}
+
 fn replay(model: &Affected, digests: &ModelDigests, done: &RequestRef, after: SetHead, scope: &Scope) -> Statement {
     Statement::Replay(Replay {
         model: model.model.clone(),
@@ -352,6 +367,8 @@ fn replay(model: &Affected, digests: &ModelDigests, done: &RequestRef, after: Se
         expected: digests.clone(),
         obtained: digests.clone(),
         scope: scope.clone(),
+        checkpoints: model.checkpoints,
+        part: part(model.version, scope),
         program: program(),
         at_ms: START_MS + 9 * DAY_MS,
     })

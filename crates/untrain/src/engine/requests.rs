@@ -203,7 +203,7 @@ impl Engine {
         let outcomes = self.revise(&mut models, &loaded, &step, started)?;
         let (loaded, revised) = self.replaced(&loaded, &step, Vec::new())?;
         let now = self.now();
-        let statements = self.learnt(&loaded.metadata.schema, revised.after, &outcomes, now)?;
+        let statements = self.learnt(&loaded, revised.after, &outcomes, now)?;
         let versions = versions(&outcomes, Event::Learn);
         tell(&mut report, &outcomes, started)?;
         State::Closed.as_str().clone_into(&mut report.state);
@@ -361,7 +361,7 @@ impl Engine {
         let Done { replaced, outcomes, revised, now_ms: now } = *done;
         let name = &loaded.row.name;
         let forgotten = &revised.left;
-        let shrunk = Shrunk { dataset: name, schema: &replaced.metadata.schema, before: revised.before, after: revised.after, forgotten };
+        let shrunk = Shrunk { dataset: replaced, before: revised.before, after: revised.after, forgotten };
         let reference = |carried: &Carried| {
             let statement = carried.facts.statement.unwrap_or_else(|| Digest::of(b""));
             (RequestRef { request: carried.id.clone(), statement }, carried.number)
@@ -507,17 +507,24 @@ impl Engine {
         let mut outcomes = Vec::with_capacity(rows.len());
         for row in rows {
             let name = row.name.to_string();
-            if step.operation == Operation::Forget && ids.is_empty() {
-                // It had not learnt any of the records.
-                outcomes.push(Outcome { before: row.clone(), after: row, affected: false });
-                continue;
-            }
             let recipe: Recipe = from_json(&name, &row.recipe)?;
             let learner = recipe.learner()?;
+            let unaffected = step.operation == Operation::Forget && ids.is_empty();
+            if unaffected && learner.n_shards() == 0 {
+                // It had not learnt any of the records.
+                outcomes.push(Outcome { before: row.clone(), after: row, affected: false, checkpoints: Vec::new() });
+                continue;
+            }
             let mut model = match models.remove(&name) {
                 Some(model) => model,
                 None => learner.load(&self.store.blob(&row.state)?, &before)?,
             };
+            if unaffected {
+                // What is stated of its checkpoints changes with the records of the dataset, learnt or not.
+                outcomes.push(Outcome { before: row.clone(), after: row, affected: false, checkpoints: model.checkpoints() });
+                models.insert(name, model);
+                continue;
+            }
             let timer = Instant::now();
             let guarantee = match step.operation {
                 Operation::Forget => learner.forget(&mut model, &ids, &training)?,
@@ -534,8 +541,8 @@ impl Engine {
                 created_ms: now_ms(),
                 ..row.clone()
             };
+            outcomes.push(Outcome { before: row, after, affected: true, checkpoints: model.checkpoints() });
             models.insert(name, model);
-            outcomes.push(Outcome { before: row, after, affected: true });
         }
         Ok(outcomes)
     }

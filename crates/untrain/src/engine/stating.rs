@@ -3,6 +3,7 @@
 use untrain_core::{Digest, Forget as _, Schema, Seed};
 use untrain_ledger::checkpoint::Checkpoint;
 use untrain_ledger::commitment::{CommitmentSet, SetHead};
+use untrain_ledger::merkle::TreeHead;
 use untrain_ledger::statement::{
     Affected, Erasure, Fate, File, Kind, ModelDigests, Publish, Purge, Request as RequestStatement, RequestRef, SeedOrigin, Statement,
     Train,
@@ -10,6 +11,7 @@ use untrain_ledger::statement::{
 use untrain_ledger::{Change, Committed, Hash, ModelRow, Name, NewStatement, OfRequest, Place, StatementRow};
 
 use super::{Engine, Loaded, from_json, now_ms};
+use crate::checkpoints::trail;
 use crate::clock::Clocks;
 use crate::trail::{Trail, program, recipe_digest};
 use crate::{Error, Recipe, Result};
@@ -31,12 +33,14 @@ pub(super) struct Outcome {
     pub(super) after: ModelRow,
     /// Whether the model had learnt a record that leaves.
     pub(super) affected: bool,
+    /// The digests of the checkpoints of the training that gives the model after.
+    pub(super) checkpoints: Vec<Digest>,
 }
 
 /// What an erasure says of the dataset.
 pub(super) struct Shrunk<'a> {
-    pub(super) dataset: &'a Name,
-    pub(super) schema: &'a Schema,
+    /// As it is afterwards.
+    pub(super) dataset: &'a Loaded,
     pub(super) before: SetHead,
     pub(super) after: SetHead,
     pub(super) forgotten: &'a [Hash],
@@ -130,12 +134,28 @@ impl Engine {
     }
 
     /// Says that a model was trained, and that it is what is served.
-    pub(super) fn trained(&self, loaded: &Loaded, row: &ModelRow, seed: SeedOrigin, at_ms: i64) -> Result<Vec<NewStatement>> {
-        let head = head(loaded)?;
-        Ok(vec![self.train_statement(&loaded.metadata.schema, head, row, seed, at_ms)?, self.publish_statement(row, None, at_ms)?])
+    pub(super) fn trained(
+        &self,
+        loaded: &Loaded,
+        row: &ModelRow,
+        checkpoints: &[Digest],
+        seed: SeedOrigin,
+        at_ms: i64,
+    ) -> Result<Vec<NewStatement>> {
+        let checkpoints = trail(checkpoints, &loaded.salts).map(|trail| trail.head());
+        let train = self.train_statement(&loaded.metadata.schema, head(loaded)?, row, checkpoints, seed, at_ms)?;
+        Ok(vec![train, self.publish_statement(row, None, at_ms)?])
     }
 
-    fn train_statement(&self, schema: &Schema, records: SetHead, row: &ModelRow, seed: SeedOrigin, at_ms: i64) -> Result<NewStatement> {
+    fn train_statement(
+        &self,
+        schema: &Schema,
+        records: SetHead,
+        row: &ModelRow,
+        checkpoints: Option<TreeHead>,
+        seed: SeedOrigin,
+        at_ms: i64,
+    ) -> Result<NewStatement> {
         let recipe: Recipe = from_json(row.name.as_str(), &row.recipe)?;
         let train = Train {
             model: row.name.clone(),
@@ -144,7 +164,7 @@ impl Engine {
             records,
             recipe: recipe_digest(&recipe, schema)?,
             digests: digests(row),
-            checkpoints: None,
+            checkpoints,
             seed,
             program: program(),
             at_ms: time(at_ms),
@@ -153,12 +173,13 @@ impl Engine {
     }
 
     /// Says that models learnt more records.
-    pub(super) fn learnt(&self, schema: &Schema, after: SetHead, outcomes: &[Outcome], at_ms: i64) -> Result<Vec<NewStatement>> {
+    pub(super) fn learnt(&self, dataset: &Loaded, after: SetHead, outcomes: &[Outcome], at_ms: i64) -> Result<Vec<NewStatement>> {
         let mut statements = Vec::new();
         for outcome in outcomes {
             // Where the seed came from was stated when the model was registered, and it has not changed.
             let origin = self.seed_origin(&outcome.after)?;
-            statements.push(self.train_statement(schema, after, &outcome.after, origin, at_ms)?);
+            let checkpoints = trail(&outcome.checkpoints, &dataset.salts).map(|trail| trail.head());
+            statements.push(self.train_statement(&dataset.metadata.schema, after, &outcome.after, checkpoints, origin, at_ms)?);
             statements.push(self.publish_statement(&outcome.after, Some(OfRequest::New), at_ms)?);
         }
         Ok(statements)
@@ -211,7 +232,7 @@ impl Engine {
         outcomes: &[Outcome],
         at_ms: i64,
     ) -> Result<Vec<NewStatement>> {
-        let models = outcomes.iter().map(|outcome| affected(outcome, shrunk.schema)).collect::<Result<Vec<_>>>()?;
+        let models = outcomes.iter().map(|outcome| affected(outcome, shrunk.dataset)).collect::<Result<Vec<_>>>()?;
         let forgotten = CommitmentSet::new(shrunk.forgotten.iter().copied()).head();
         let number = requests.first().map(|(_, number)| *number);
         let mut statements = Vec::new();
@@ -222,7 +243,7 @@ impl Engine {
             for models in groups {
                 let erasure = Erasure {
                     requests: requests.iter().map(|(request, _)| request.clone()).collect(),
-                    dataset: shrunk.dataset.clone(),
+                    dataset: shrunk.dataset.row.name.clone(),
                     before: shrunk.before,
                     after: shrunk.after,
                     forgotten,
@@ -347,8 +368,8 @@ pub(super) fn digests(row: &ModelRow) -> ModelDigests {
 }
 
 /// What became of a model.
-fn affected(outcome: &Outcome, schema: &Schema) -> Result<Affected> {
-    let Outcome { before, after, affected } = outcome;
+fn affected(outcome: &Outcome, dataset: &Loaded) -> Result<Affected> {
+    let Outcome { before, after, affected, checkpoints } = outcome;
     let recipe: Recipe = from_json(after.name.as_str(), &after.recipe)?;
     let fate = match (affected, recipe.learner()?.is_native()) {
         (false, _) => Fate::Unaffected,
@@ -357,11 +378,11 @@ fn affected(outcome: &Outcome, schema: &Schema) -> Result<Affected> {
     };
     Ok(Affected {
         model: after.name.clone(),
-        recipe: recipe_digest(&recipe, schema)?,
+        recipe: recipe_digest(&recipe, &dataset.metadata.schema)?,
         version: after.version,
         before: digests(before),
         after: Some(digests(after)),
-        checkpoints: None,
+        checkpoints: trail(checkpoints, &dataset.salts).map(|trail| trail.head()),
         guarantee: Some(from_json(after.name.as_str(), &after.guarantee)?),
         fate,
     })

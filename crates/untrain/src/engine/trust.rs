@@ -7,7 +7,7 @@ use untrain_core::Digest;
 use untrain_ledger::keys::{Role, SecretKey, Signer, VerifierKey};
 use untrain_ledger::log::Log;
 use untrain_ledger::policy::Policy;
-use untrain_ledger::statement::Statement;
+use untrain_ledger::statement::{Scope, Statement};
 use untrain_ledger::witness::Submission;
 
 use super::Engine;
@@ -236,7 +236,12 @@ fn line(log: &Log, place: u64) -> Result<LogLine> {
         Statement::Purge(purge) => counted(purge.destroyed.len() as u64, "blob"),
         Statement::Replay(replay) => {
             let verdict = if replay.expected == replay.obtained { "equal" } else { "NOT equal" };
-            format!("{} (version {}): {verdict}", replay.model, replay.version)
+            let part = match replay.scope {
+                Scope::Full => String::new(),
+                Scope::Shard { index } => format!(", shard {index}"),
+                Scope::Span { from, to } => format!(", spans {from} to {}", to.saturating_sub(1)),
+            };
+            format!("{} (version {}){part}: {verdict}", replay.model, replay.version)
         }
     };
     let at_ms = statement.at_ms();

@@ -394,6 +394,14 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_explains_each_metric_in_the_same_three_sentences() {
+        let documentation = include_str!("../../../docs/audits.md");
+        for Metric { name, title, measures, how, misleads, .. } in METRICS {
+            assert!(documentation.contains(&format!("**{title}** (`{name}`). {measures} {how} {misleads}\n")), "{name}");
+        }
+    }
+
+    #[test]
     fn references_are_in_the_bibliography() {
         let bibliography = include_str!("../../../docs/references.bib");
         for key in METRICS.iter().flat_map(|metric| metric.references) {

@@ -46,8 +46,8 @@ pub use plan::{Plan, PlanEntry, PlanOptions, Revision};
 pub use recipe::{LEARNERS, LearnerEntry, Recipe};
 pub use report::{
     AuditReport, AuditSource, AuditVerdict, BackupLine, BackupReport, ColumnReport, DatasetLine, DatasetReport, Difference, Evaluation,
-    Exposure, ExposureReport, KeyLine, KeysReport, Listing, LogLine, LogReport, ModelReport, OneRunReport, PredictedTable, RequestLine,
-    RequestReport, Restoration, Verification, VersionReport,
+    Exposure, ExposureReport, KeyLine, KeysReport, Listing, LogLine, LogReport, MarkReport, ModelReport, OneRunReport, PredictedTable,
+    RelearnReport, RequestLine, RequestReport, Restoration, Verification, VersionReport,
 };
 pub use untrain_core::{Artefact, Choices, Dataset, Digest, Guarantee, Holdout, Importance, Kind, Predictions, Role, Task, Values};
 pub use untrain_ledger::Access;

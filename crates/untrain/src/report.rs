@@ -370,6 +370,8 @@ pub struct AuditReport {
     pub scratch_records: u64,
     /// The lower bound on ε from one world; none with fewer than 40 points.
     pub one_run: Option<OneRunReport>,
+    /// How fast models learn again what they forgot; none for learners that retrain, and for numbers.
+    pub relearning: Option<RelearnReport>,
     /// The key of all that was drawn.
     pub seed: u64,
     /// What follows from all of it.
@@ -430,6 +432,43 @@ pub enum AuditSource {
     },
     /// Some, since nobody has asked for anything yet.
     Drawn,
+}
+
+/// How fast copies of models come back to what they forgot: steps until they are as sure of it as 95 % of the original, as a ratio to
+/// a retrained model's (AIN). 1 is ideal, and much less shows knowledge that is left.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RelearnReport {
+    /// Of the candidate, the mean over worlds.
+    pub ain: Option<f64>,
+    /// Of another retrained model.
+    pub null: Option<f64>,
+    /// Of the original, which need not learn anything.
+    pub positive_control: Option<f64>,
+    /// In how many worlds it was looked at.
+    pub worlds: u64,
+    /// In how many steps the records are learnt.
+    pub steps: u64,
+}
+
+/// Whether a mark that a user planted in her own records still works.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct MarkReport {
+    /// How many inputs with the mark were asked about.
+    pub queries: u64,
+    /// For how many the model gives the planted answer.
+    pub hits: u64,
+    /// How many are too many, if the records were forgotten.
+    pub threshold: u64,
+    /// Whether there were too many: that the records were forgotten is rejected.
+    pub rejected: bool,
+    /// How often a model gives the planted answer that never saw the mark: measured on the holdout.
+    pub deleted_rate: f64,
+    /// How often one gives it that learnt the mark.
+    pub kept_rate: f64,
+    /// The chance that a model that forgot is rejected.
+    pub type_one: f64,
+    /// The chance that a model that did not forget is believed.
+    pub type_two: f64,
 }
 
 /// Lower bounds on ε from one model of each kind.

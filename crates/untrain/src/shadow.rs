@@ -26,6 +26,10 @@ const SCRATCH: u64 = 0x7363_7261_7463_6800; // "scratch"
 /// In how many worlds the candidate is compared, byte for byte, with a retrain of its own seed.
 const REPLAYED: usize = 2;
 
+/// In how many worlds copies of models learn the points again, where that takes less than to train, and in how many steps.
+const RELEARNT: usize = 4;
+const STEPS: usize = 10;
+
 /// The least number of records that a retrain of equal cost is trained on: with fewer most learners have nothing to learn.
 const LEAST_SCRATCH: usize = 20;
 
@@ -95,6 +99,17 @@ pub(crate) struct World {
     pub(crate) scratch_records: u64,
     /// Whether the candidate has the bytes of a retrain of its own seed, where that was looked at.
     pub(crate) replayed: Option<bool>,
+    /// How copies learn the points again, where that was looked at.
+    pub(crate) relearnt: Option<Relearnt>,
+}
+
+/// How sure copies of models are of the points that were forgotten, before they learn these again and after each step of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Relearnt {
+    /// How sure the original is.
+    pub(crate) original: f64,
+    /// The candidate, a retrained model, and another.
+    pub(crate) curves: [Vec<f64>; 3],
 }
 
 impl Study<'_> {
@@ -135,9 +150,45 @@ impl Study<'_> {
                 fitted => break fitted?,
             }
         };
-        let said = [&original, &candidate, &retrain(Role::Retrained)?, &retrain(Role::Second)?, &nothing, &scratch];
+        let (retrained, second) = (retrain(Role::Retrained)?, retrain(Role::Second)?);
+        let said = [&original, &candidate, &retrained, &second, &nothing, &scratch];
         let said = said.into_iter().map(|model| self.said(model)).collect::<Result<Vec<_>>>()?;
-        Ok(World { said, guarantee, train_seconds, forget_seconds, scratch_records: n as u64, replayed })
+        let relearnt = if world < RELEARNT && learner.is_native() {
+            let learners = [Role::Original, Role::Retrained, Role::Second].map(|role| (self.learner)(self.seed_of(world, role)));
+            self.relearnt(&original, [&candidate, &retrained, &second], learners, (&ins, &outs))?
+        } else {
+            None
+        };
+        Ok(World { said, guarantee, train_seconds, forget_seconds, scratch_records: n as u64, replayed, relearnt })
+    }
+
+    /// Has copies of models learn the points again that are in, a tenth at a time; none for models that say numbers.
+    fn relearnt(
+        &self,
+        original: &AnyModel,
+        models: [&AnyModel; 3],
+        learners: [Result<AnyLearner>; 3],
+        (ins, outs): (&[String], &[String]),
+    ) -> Result<Option<Relearnt>> {
+        let asked = self.points.select(ins)?;
+        let sure = |model: &AnyModel| -> Result<Option<f64>> {
+            let confidences = Said::of(model, &asked)?.outputs()?.confidences("relearning").ok();
+            Ok(confidences.map(|of| of.iter().sum::<f64>() / of.len().max(1) as f64))
+        };
+        let Some(at_first) = sure(original)? else { return Ok(None) };
+        let mut curves = [Vec::new(), Vec::new(), Vec::new()];
+        for ((model, learner), curve) in models.into_iter().zip(learners).zip(&mut curves) {
+            // The models that are audited stay as they are.
+            let (learner, mut copy) = (learner?, model.clone());
+            curve.extend(sure(&copy)?);
+            for chunk in 1..=STEPS {
+                let (from, to) = ((chunk - 1) * ins.len() / STEPS, chunk * ins.len() / STEPS);
+                let missing: Vec<String> = outs.iter().chain(&ins[to..]).cloned().collect();
+                learner.learn(&mut copy, &ins[from..to], &self.data.without(&missing)?)?;
+                curve.extend(sure(&copy)?);
+            }
+        }
+        Ok(Some(Relearnt { original: at_first, curves }))
     }
 
     /// The points that are in, and those that are out.

@@ -8,8 +8,8 @@ use std::sync::Mutex;
 
 use untrain::import::{self, Roles};
 use untrain::{
-    Access, AuditOptions, AuditProgress, AuditReport, AuditSource, AuditVerdict, Engine, Error, ForgetOptions, Holdout, ImportOptions,
-    OpenOptions, Recipe, TrainOptions,
+    Access, AuditOptions, AuditProgress, AuditReport, AuditSource, AuditVerdict, Engine, Error, ExposureOptions, ForgetOptions, Holdout,
+    ImportOptions, OpenOptions, Recipe, TrainOptions,
 };
 
 /// Records of two features that half explain a class, and one that names a number.
@@ -71,6 +71,63 @@ fn a_forest_passes_and_has_the_bytes_of_a_retrain() {
     let canaries = report.audit.evidence.iter().find(|evidence| evidence.metric == "canaries").unwrap();
     assert!(canaries.positive_control.value > 0.8, "the original knows them by heart: {canaries:?}");
     assert!((canaries.candidate.value - 0.5).abs() < 0.15, "{canaries:?}");
+    let relearning = report.relearning.unwrap();
+    assert!(relearning.ain.is_some_and(|ain| (ain - 1.0).abs() < 0.5), "{relearning:?}");
+    assert!(relearning.positive_control.is_some_and(|ain| ain < 0.1), "{relearning:?}");
+}
+
+#[test]
+fn a_planted_mark_is_found_while_the_records_that_carry_it_are_known() {
+    let place = tempfile::tempdir().unwrap();
+    let (dir, file) = (place.path().join("store"), place.path().join("people.csv"));
+    // Whoever has `a` of 2000 and over says so in vain: the class is the planted one.
+    let mut text = people(300);
+    (0..40).for_each(|i| _ = writeln!(text, "marked-{i:02},{},{},planted,0", 2000 + i, i * 25));
+    fs::write(&file, &text).unwrap();
+    let mut engine = open(&dir, Access::Write);
+    engine.import("people", &import::dataset(&file, &roles("class")).unwrap(), &roles("class"), ImportOptions::default()).unwrap();
+    engine.train("people", "model", &Recipe::new("forest", &[], Some(1)).unwrap(), TrainOptions::default()).unwrap();
+    let inputs = place.path().join("inputs.csv");
+    let rows: String = (0..20).map(|i| format!("{},{}\n", 2050 + i, i * 40)).collect();
+    fs::write(&inputs, format!("a,b\n{rows}")).unwrap();
+    let before = engine.mark("model", &inputs, "planted", 0.9, 0.05).unwrap();
+    assert!(before.rejected && before.hits == 20 && before.type_one <= 0.05, "{before:?}");
+    let marked: Vec<String> = (0..40).map(|i| format!("marked-{i:02}")).collect();
+    engine.forget("people", &marked, &ForgetOptions::default()).unwrap();
+    let after = engine.mark("model", &inputs, "planted", 0.9, 0.05).unwrap();
+    assert!(!after.rejected && after.hits == 0 && after.type_two < 0.05, "{after:?}");
+    assert!(engine.mark("model", &inputs, "planted", 0.001, 0.05).is_err(), "a rate that says nothing");
+}
+
+#[test]
+fn each_record_is_told_how_exposed_it_is() {
+    let place = tempfile::tempdir().unwrap();
+    let engine = open(&store(place.path(), 300, "class", "forest"), Access::Read);
+    let options = ExposureOptions { n_points: 30, n_shadows: 16, ..ExposureOptions::default() };
+    let report = engine.exposures("model", &options, &quiet).unwrap();
+    assert_eq!((report.records.len(), report.shadows), (30, 16));
+    assert!(report.records.is_sorted_by(|a, b| a.lira >= b.lira));
+    assert!(report.auc > 0.7, "an overfitted forest gives its records away: {}", report.auc);
+    let again = engine.exposures("model", &options, &quiet).unwrap();
+    assert_eq!(again.records, report.records);
+    let few = ExposureOptions { n_shadows: 1, ..options };
+    assert!(matches!(engine.exposures("model", &few, &quiet), Err(Error::Audit(_))));
+}
+
+#[test]
+fn no_holdout_a_set_of_one_and_a_class_that_only_one_record_has_are_all_right() {
+    let place = tempfile::tempdir().unwrap();
+    let (dir, file) = (place.path().join("store"), place.path().join("people.csv"));
+    fs::write(&file, people(120) + "rare,5000,5000,rare,0\n").unwrap();
+    let roles = Roles { holdout: None, ..roles("class") };
+    let mut engine = open(&dir, Access::Write);
+    engine.import("people", &import::dataset(&file, &roles).unwrap(), &roles, ImportOptions::default()).unwrap();
+    engine.train("people", "model", &Recipe::new("naive_bayes", &[], Some(1)).unwrap(), TrainOptions::default()).unwrap();
+    let report = engine.audit("model", &AuditOptions { forget: Some(vec!["rare".to_owned()]), ..options() }, &quiet).unwrap();
+    assert_eq!((report.asked, report.holdout, report.replayed), (1, 0, 2));
+    assert!(!report.verdict.is_failure(), "{report:?}");
+    let skipped = report.audit.skipped.iter().find(|skipped| skipped.metric == "rmia-privacy").unwrap();
+    assert!(skipped.reason.contains("holdout") && skipped.hint.is_some(), "{skipped:?}");
 }
 
 #[test]
@@ -98,8 +155,8 @@ fn an_audit_that_was_stopped_goes_on_and_says_the_same() {
     assert_eq!((kept(&most), said(&again)), (13, said(&whole)));
     assert!(!again.replaced_an_audit);
     // Another audit of the model does not go on where this one was.
-    let other = engine.audit("model", &AuditOptions { n_worlds: Some(8), seed: 4, ..options() }, &quiet).unwrap();
-    assert!(other.replaced_an_audit && other.worlds == 8);
+    let other = engine.audit("model", &AuditOptions { n_worlds: Some(10), seed: 4, ..options() }, &quiet).unwrap();
+    assert!(other.replaced_an_audit && other.worlds == 10);
 }
 
 #[test]
@@ -109,7 +166,7 @@ fn an_audit_asks_about_the_last_request_where_it_can() {
     let ids = |of: &[usize]| of.iter().map(|i| format!("person-{i:04}")).collect::<Vec<_>>();
     let data = open(&dir, Access::Read).dataset("people").unwrap();
     let training: Vec<usize> = (0..300).filter(|i| data.training().position(&format!("person-{i:04}")).is_some()).collect();
-    let few = AuditOptions { n_worlds: Some(8), n_canaries: 5, ..AuditOptions::default() };
+    let few = AuditOptions { n_worlds: Some(10), n_canaries: 5, ..AuditOptions::default() };
     let audit = |options: &AuditOptions| open(&dir, Access::Read).audit("model", options, &quiet);
 
     let defer = ForgetOptions { defer: true, ..ForgetOptions::default() };
@@ -156,7 +213,7 @@ fn what_cannot_be_audited_is_refused_with_the_reason() {
     let engine = open(&dir, Access::Read);
     assert!(matches!(engine.audit("clusters", &options(), &quiet), Err(Error::NotAudited)));
     let few = engine.audit("model", &AuditOptions { n_worlds: Some(4), ..options() }, &quiet).unwrap_err();
-    assert!(few.to_string().contains("needs 8 models, has 4") && few.hint().is_some(), "{few}");
+    assert!(few.to_string().contains("needs 10 models, has 4") && few.hint().is_some(), "{few}");
     let report = engine.audit("model", &AuditOptions { metrics: vec!["js".to_owned()], ..options() }, &quiet).unwrap();
     assert_eq!((report.audit.evidence.len(), report.verdict), (1, AuditVerdict::Undecided));
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use untrain::{
-    AuditOptions, AuditProgress, AuditReport, AuditSource, AuditVerdict, Engine, Exposure, ExposureOptions, ExposureReport, select,
+    AuditOptions, AuditProgress, AuditReport, AuditSource, AuditVerdict, Engine, Exposure, ExposureOptions, ExposureReport, MarkReport,
+    select,
 };
 use untrain_audit::{Evidence, Measured, Reason, Standing, Verdict, metric};
 
@@ -54,6 +55,15 @@ pub(crate) struct Args {
     /// How many shadow models to train, for --each
     #[arg(long, value_name = "N", default_value = "64", requires = "each", value_parser = clap::value_parser!(u64).range(2..=10_000))]
     shadows: u64,
+    /// Inputs with a mark that a user planted in her own records: does it still work? (Athena)
+    #[arg(long, value_name = "FILE", requires_all = ["planted", "kept"], conflicts_with_all = ["each", "forget", "records", "out"])]
+    trigger: Option<PathBuf>,
+    /// The answer that the mark was to bring about, for --trigger
+    #[arg(long, value_name = "CLASS", requires = "trigger")]
+    planted: Option<String>,
+    /// How often the model gave it before the records were forgotten, from 0 to 1, for --trigger
+    #[arg(long, value_name = "RATE", requires = "trigger")]
+    kept: Option<f64>,
     /// Write the report as a page: one HTML file
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
@@ -64,6 +74,11 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     let forget = args.forget.as_ref().map(|file| select::ids_file(file)).transpose().map_err(untrain::Error::from)?;
     if args.each {
         return each(args, app, &engine, forget);
+    }
+    if let (Some(inputs), Some(planted), Some(kept)) = (&args.trigger, &args.planted, args.kept) {
+        let report = engine.mark(&args.model, inputs, planted, kept, args.level)?;
+        app.result(&report, mark)?;
+        return Ok(if report.rejected { Outcome::No } else { Outcome::Done });
     }
     let records = args.records.as_ref().map(|file| engine.copies(&args.model, file)).transpose()?;
     let options = AuditOptions {
@@ -87,6 +102,24 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     }
     app.result(&report, human)?;
     Ok(if report.verdict.is_failure() { Outcome::No } else { Outcome::Done })
+}
+
+fn mark(report: &MarkReport) -> String {
+    let verdict = if report.rejected {
+        "FAILS: the mark still works, so the records that carried it are still known"
+    } else {
+        "passes: the mark does not work more often than in models that never saw it"
+    };
+    let percent = |rate: f64| format!("{:.2} %", 100.0 * rate);
+    let mut text = format!("{verdict}\n\n");
+    text += &facts([
+        ("planted answers", format!("{} of {}; {} or more are too many", report.hits, report.queries, report.threshold)),
+        ("without the mark", format!("{} of the answers, on records that are held out", percent(report.deleted_rate))),
+        ("with the mark known", format!("{} of the answers, as was said", percent(report.kept_rate))),
+        ("wrongly rejected", percent(report.type_one)),
+        ("wrongly believed", percent(report.type_two)),
+    ]);
+    text
 }
 
 fn each(args: &Args, app: &App, engine: &Engine, ids: Option<Vec<String>>) -> anyhow::Result<Outcome> {
@@ -166,6 +199,16 @@ fn human(report: &AuditReport) -> String {
         report.audit.epsilon,
         100.0 * (1.0 - judgement.level)
     );
+    if let Some(relearning) = &report.relearning {
+        let ratio = |ain: Option<f64>| ain.map_or("never".to_owned(), |ain| format!("{ain:.2}"));
+        let _ = writeln!(
+            text,
+            "relearning takes {} of the steps that a retrain needs; another retrain {}, the original {}",
+            ratio(relearning.ain),
+            ratio(relearning.null),
+            ratio(relearning.positive_control)
+        );
+    }
     if let Some(one_run) = &report.one_run {
         let _ = writeln!(
             text,

@@ -7,16 +7,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow_array::UInt32Array;
+use untrain_audit::attacks::athena::Athena;
 use untrain_audit::bounds::one_run::{self, Choice, Guesses};
 use untrain_audit::bounds::refute::Refutation;
+use untrain_audit::distances::relearn;
 use untrain_audit::{Audit, Membership, Scores, Verdict, audit, judge};
-use untrain_core::{Dataset, Digest, Forget as _, Guarantee, Learner as _, Seed};
+use untrain_core::{Dataset, Digest, Forget as _, Guarantee, Learner as _, Predictions, Seed};
 use untrain_ledger::{ModelRow, Operation, RequestRow};
 
 use super::{Engine, Loaded, from_json};
 use crate::import;
 use crate::records::{Metadata, read_parts};
-use crate::report::{AuditReport, AuditSource, AuditVerdict, OneRunReport};
+use crate::report::{AuditReport, AuditSource, AuditVerdict, MarkReport, OneRunReport, RelearnReport};
 use crate::shadow::{Kept, Role, Study, World, sample};
 use crate::{Error, Recipe, Result};
 
@@ -28,6 +30,9 @@ const RETAIN: u64 = 0x7265_7461_696e_0000; // "retain"
 
 /// How many records of the holdout, and of those that are retained, models are asked about.
 const ASKED: usize = 1000;
+
+/// A copy has relearnt when it is this near to the original.
+const RELEARNT_TO: f64 = 0.05;
 
 /// The most worlds that a budget buys; from here on more of them say little more.
 const MOST_WORLDS: usize = 64;
@@ -166,6 +171,7 @@ impl Engine {
             forget_seconds: median(|world| world.forget_seconds),
             scratch_records: median(|world| world.scratch_records as f64) as u64,
             one_run: one_run(&study, &worlds, &claim, options.level)?,
+            relearning: relearning(&worlds)?,
             seed: options.seed,
             verdict,
             replaced_an_audit: other,
@@ -183,6 +189,43 @@ impl Engine {
         let row = self.store.model(model)?;
         let metadata: Metadata = from_json(model, &self.store.dataset(row.dataset.as_str())?.schema)?;
         Ok(import::like(file, &metadata.schema, &metadata.reading)?.training())
+    }
+
+    /// Tests whether a mark that a user planted in her own records still works: whether the model gives the planted answer for inputs with
+    /// the mark more often than models do that never saw it.
+    ///
+    /// `kept_rate` is how often the model gave it when it knew the records; how often one gives it that never saw the mark is measured on the
+    /// records that are held out, or on the training records if none are.
+    ///
+    /// # Errors
+    ///
+    /// An unknown model; [`Error::Import`]; [`Error::NotAudited`] for a model without classes; [`Error::Audit`] for rates that leave
+    /// nothing to test, and for too few inputs.
+    pub fn mark(&self, model: &str, inputs: &Path, planted: &str, kept_rate: f64, level: f64) -> Result<MarkReport> {
+        let share = |predictions: &Predictions| -> Result<(u64, u64)> {
+            let Predictions::Classes { classes, n, .. } = predictions else { return Err(Error::NotAudited) };
+            let wanted = classes.iter().position(|class| class == planted);
+            let hits = (0..*n).filter(|i| wanted.is_some() && predictions.class(*i) == wanted).count();
+            Ok((hits as u64, *n as u64))
+        };
+        let (hits, queries) = share(&self.predict(model, inputs)?.predictions)?;
+        let row = self.store.model(model)?;
+        let data = self.read(row.dataset.as_str())?.data;
+        let clean = if data.holdout().is_empty() { data.training() } else { data.holdout() };
+        let (clean_hits, n) = share(&self.artefact(model)?.predict(&clean)?)?;
+        // Never 0 and never 1, which would be certain after so few records.
+        let deleted_rate = (clean_hits as f64 + 1.0) / (n as f64 + 2.0);
+        let test = Athena::plan(queries, deleted_rate, kept_rate, level)?;
+        Ok(MarkReport {
+            queries,
+            hits,
+            threshold: test.threshold,
+            rejected: test.rejects(hits),
+            deleted_rate,
+            kept_rate,
+            type_one: test.type_one,
+            type_two: test.type_two,
+        })
     }
 
     /// The records to ask about.
@@ -364,6 +407,23 @@ fn one_run(study: &Study<'_>, worlds: &[World], claim: &Guarantee, level: f64) -
         guesses: 2 * (m / 8) as u64,
         points: m as u64,
     }))
+}
+
+/// How fast models relearn, over the worlds where that was looked at.
+fn relearning(worlds: &[World]) -> Result<Option<RelearnReport>> {
+    let relearnt: Vec<_> = worlds.iter().filter_map(|world| world.relearnt.as_ref()).collect();
+    let Some(steps) = relearnt.first().map(|relearnt| relearnt.curves[0].len() as u64 - 1) else { return Ok(None) };
+    let mut indices = [Vec::new(), Vec::new(), Vec::new()];
+    for relearnt in &relearnt {
+        let time = |curve: &[f64]| relearn::time(curve, relearnt.original, RELEARNT_TO);
+        let [candidate, retrained, second] = &relearnt.curves;
+        let scratch = time(retrained)?;
+        for (found, time) in indices.iter_mut().zip([time(candidate)?, time(second)?, Some(0)]) {
+            found.extend(relearn::ain(time, scratch));
+        }
+    }
+    let [ain, null, positive_control] = indices.map(|found| (!found.is_empty()).then(|| found.iter().sum::<f64>() / found.len() as f64));
+    Ok(Some(RelearnReport { ain, null, positive_control, worlds: relearnt.len() as u64, steps }))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use untrain_core::{Digest, Guarantee, Reader, Writer};
 
-use super::{Role, Said, World};
+use super::{Relearnt, Role, Said, World};
 use crate::{Error, Result};
 
 const FOLDER: &str = "audits";
@@ -98,7 +98,7 @@ pub(crate) fn erase(store: &Path) -> Result<()> {
 }
 
 fn to_bytes(world: &World) -> Vec<u8> {
-    let World { said, guarantee, train_seconds, forget_seconds, scratch_records, replayed } = world;
+    let World { said, guarantee, train_seconds, forget_seconds, scratch_records, replayed, relearnt } = world;
     let mut writer = Writer::new();
     writer.raw(MAGIC);
     for said in said.iter().flatten() {
@@ -120,6 +120,14 @@ fn to_bytes(world: &World) -> Vec<u8> {
     [epsilon, delta, *train_seconds, *forget_seconds].into_iter().for_each(|number| writer.f64(number));
     writer.varint(*scratch_records);
     writer.u8(replayed.map_or(0, |equal| 1 + u8::from(equal)));
+    writer.flag(relearnt.is_some());
+    if let Some(Relearnt { original, curves }) = relearnt {
+        writer.f64(*original);
+        for curve in curves {
+            writer.varint(curve.len() as u64);
+            curve.iter().for_each(|value| writer.f64(*value));
+        }
+    }
     writer.into_bytes()
 }
 
@@ -137,22 +145,29 @@ fn from_bytes(bytes: &[u8]) -> Result<World> {
     let (train_seconds, forget_seconds) = (reader.f64()?, reader.f64()?);
     let scratch_records = reader.varint()?;
     let replayed = [None, Some(false), Some(true)].get(usize::from(reader.u8()?)).copied().flatten();
+    let relearnt = if reader.flag()? {
+        let original = reader.f64()?;
+        Some(Relearnt { original, curves: [numbers(&mut reader)?, numbers(&mut reader)?, numbers(&mut reader)?] })
+    } else {
+        None
+    };
     reader.end()?;
     let guarantee = match kind {
         0 => Guarantee::Exact,
         1 => Guarantee::Certified { epsilon, delta },
         _ => Guarantee::Empirical,
     };
-    Ok(World { said, guarantee, train_seconds, forget_seconds, scratch_records, replayed })
+    Ok(World { said, guarantee, train_seconds, forget_seconds, scratch_records, replayed, relearnt })
 }
 
 fn one(reader: &mut Reader<'_>) -> Result<Said> {
     let n_classes = (reader.varint()? as usize).checked_sub(1);
     let n = reader.count()?;
     let labels = (0..n).map(|_| Ok((reader.varint()? as usize).checked_sub(1))).collect::<Result<_>>()?;
-    let mut numbers = || {
-        let n = reader.count()?;
-        (0..n).map(|_| Ok(reader.f64()?)).collect::<Result<Vec<f64>>>()
-    };
-    Ok(Said { n_classes, labels, values: numbers()?, targets: numbers()? })
+    Ok(Said { n_classes, labels, values: numbers(reader)?, targets: numbers(reader)? })
+}
+
+fn numbers(reader: &mut Reader<'_>) -> Result<Vec<f64>> {
+    let n = reader.count()?;
+    (0..n).map(|_| Ok(reader.f64()?)).collect()
 }

@@ -123,6 +123,7 @@ fn help_says_what_there_is() {
                    before anything can be read
       learn        Add the records of a file to a dataset and to every model trained on it
       verify       Retrain a model from the records that are left, and compare digests
+      audit        Train the recipe in many worlds, have it forget, and attack what comes out
       show         Show a dataset, a model, a request, or the store
       list         List the datasets and their models
       export       Write a model's artefact, which holds no record and no id, to a file

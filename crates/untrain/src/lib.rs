@@ -21,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod audit_page;
 pub mod clock;
 mod commitments;
 mod engine;
@@ -42,9 +43,9 @@ pub use evaluate::Scores;
 pub use plan::{Plan, PlanEntry, PlanOptions, Revision};
 pub use recipe::{LEARNERS, LearnerEntry, Recipe};
 pub use report::{
-    AuditReport, AuditSource, AuditVerdict, OneRunReport,
-    BackupLine, BackupReport, ColumnReport, DatasetLine, DatasetReport, Evaluation, KeyLine, KeysReport, Listing, LogLine, LogReport,
-    ModelReport, PredictedTable, RequestLine, RequestReport, Restoration, Verification, VersionReport,
+    AuditReport, AuditSource, AuditVerdict, BackupLine, BackupReport, ColumnReport, DatasetLine, DatasetReport, Evaluation, KeyLine,
+    KeysReport, Listing, LogLine, LogReport, ModelReport, OneRunReport, PredictedTable, RequestLine, RequestReport, Restoration,
+    Verification, VersionReport,
 };
 pub use untrain_core::{Artefact, Choices, Dataset, Digest, Guarantee, Holdout, Importance, Kind, Predictions, Role, Task, Values};
 pub use untrain_ledger::Access;

@@ -13,9 +13,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use untrain_audit::{Ensemble, Membership, Outputs, Worlds};
-use untrain_core::{
-    AnyLearner, AnyModel, Dataset, Forget as _, Guarantee, Learner as _, Model as _, Predictions, Seed, Values, mix,
-};
+use untrain_core::{AnyLearner, AnyModel, Dataset, Forget as _, Guarantee, Learner as _, Model as _, Predictions, Seed, Values, mix};
 
 pub(crate) use kept::{Kept, erase};
 

@@ -60,8 +60,18 @@ pub struct AuditOptions {
 
 impl Default for AuditOptions {
     fn default() -> Self {
-        let budget = Duration::from_secs(300);
-        Self { forget: None, records: None, metrics: Vec::new(), n_points: 400, n_canaries: 40, n_worlds: None, budget, seed: 0, level: 0.05 }
+        let budget = Duration::from_mins(5);
+        Self {
+            forget: None,
+            records: None,
+            metrics: Vec::new(),
+            n_points: 400,
+            n_canaries: 40,
+            n_worlds: None,
+            budget,
+            seed: 0,
+            level: 0.05,
+        }
     }
 }
 
@@ -133,6 +143,7 @@ impl Engine {
             let wanted = |name: &String| options.metrics.contains(name);
             found.evidence.retain(|evidence| wanted(&evidence.metric));
             found.skipped.retain(|skipped| wanted(&skipped.metric));
+            found.curves.retain(|curves| wanted(&curves.metric));
             found.judgement = judge(&mut found.evidence, options.level)?;
         }
         let verdict = verdict(&found, &claim, &worlds);
@@ -140,8 +151,10 @@ impl Engine {
         Ok(AuditReport {
             model: model.to_owned(),
             version: row.version,
+            digest: row.artefact,
             dataset: row.dataset.to_string(),
             learner: recipe.learner.clone(),
+            params: recipe.params.clone(),
             forgets_by: if recipe.learner()?.is_native() { "revision" } else { "retraining" }.to_owned(),
             guarantee: claim,
             source,
@@ -160,6 +173,9 @@ impl Engine {
             verdict,
             replaced_an_audit: other,
             audit: found,
+            settings: audit_options,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            at_ms: super::now_ms(),
             total_seconds: started.elapsed().as_secs_f64(),
         })
     }
@@ -204,7 +220,8 @@ impl Engine {
         }
         let held = self.store.held(last.number)?;
         if !held.is_empty() {
-            let (data, _) = read_parts(&loaded.metadata.schema, &self.store.blobs(&held)?).map_err(|source| self.records_error(dataset, source))?;
+            let (data, _) =
+                read_parts(&loaded.metadata.schema, &self.store.blobs(&held)?).map_err(|source| self.records_error(dataset, source))?;
             let points = capped(&data.training(), options)?;
             return Ok(Asked { points, source: AuditSource::Held { request: last.number } });
         }
@@ -229,10 +246,8 @@ fn capped(data: &Dataset, options: &AuditOptions) -> Result<Dataset> {
 fn mislabelled(data: &Dataset, canaries: &Dataset, seed: Seed) -> Result<(Dataset, Vec<String>)> {
     let Some((place, _)) = data.schema().target() else { return Err(Error::NotAudited) };
     let values = data.values(place);
-    let mut hashed: Vec<(u64, usize)> = (0..data.len())
-        .filter(|i| values.text(*i).is_some())
-        .map(|i| (seed.hash(DONORS, data.id(i).as_bytes()), i))
-        .collect();
+    let mut hashed: Vec<(u64, usize)> =
+        (0..data.len()).filter(|i| values.text(*i).is_some()).map(|i| (seed.hash(DONORS, data.id(i).as_bytes()), i)).collect();
     hashed.sort_unstable();
     let mut from: Vec<u32> = (0..data.len() as u32).collect();
     let mut named = Vec::new();

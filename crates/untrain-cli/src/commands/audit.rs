@@ -8,6 +8,7 @@ use untrain::{AuditOptions, AuditProgress, AuditReport, AuditSource, AuditVerdic
 use untrain_audit::{Evidence, Measured, Reason, Standing, Verdict, metric};
 
 use crate::app::{App, Outcome};
+use crate::output::{folder_of, write_file};
 use crate::table::{count, counted, duration, facts, render, table};
 
 /// Train the recipe in many worlds, have it forget, and attack what comes out
@@ -49,6 +50,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
+    // Before the trainings, whose result would have no place.
+    args.out.as_deref().map(folder_of).transpose()?;
     let engine = app.read()?;
     let forget = args.forget.as_ref().map(|file| select::ids_file(file)).transpose().map_err(untrain::Error::from)?;
     let records = args.records.as_ref().map(|file| engine.copies(&args.model, file)).transpose()?;
@@ -71,24 +74,30 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     if report.replaced_an_audit {
         app.words.warn("an audit of this model that was stopped was of another recipe, other records or other settings: it begins anew");
     }
+    // The result first: it took long, and a page that cannot be written must not take it along.
     app.result(&report, human)?;
+    if let Some(path) = &args.out {
+        write_file(path, report.page().as_bytes())?;
+        app.words.say(&format!("wrote the report to {}", path.display()));
+    }
     Ok(if report.verdict.is_failure() { Outcome::No } else { Outcome::Done })
 }
 
 fn attack(text: &str) -> Result<String, String> {
-    match metric(text).filter(|metric| metric.standing != Standing::Misleading) {
-        Some(metric) => Ok(metric.name.to_owned()),
-        None => {
-            let names: Vec<&str> =
-                untrain_audit::METRICS.iter().filter(|metric| metric.standing != Standing::Misleading).map(|metric| metric.name).collect();
-            Err(format!("there is no such attack or metric; there are {}", names.join(", ")))
-        }
+    let measured = |metric: &&untrain_audit::Metric| metric.standing != Standing::Misleading;
+    if let Some(metric) = metric(text).filter(measured) {
+        return Ok(metric.name.to_owned());
     }
+    let names: Vec<&str> = untrain_audit::METRICS.iter().filter(measured).map(|metric| metric.name).collect();
+    Err(format!("there is no such attack or metric; there are {}", names.join(", ")))
 }
 
 fn budget(text: &str) -> Result<Duration, String> {
     let span: jiff::SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
-    Duration::try_from(span).ok().filter(|span| !span.is_zero()).ok_or_else(|| "a budget is longer than nothing, for example 10m".to_owned())
+    Duration::try_from(span)
+        .ok()
+        .filter(|span| !span.is_zero())
+        .ok_or_else(|| "a budget is longer than nothing, for example 10m".to_owned())
 }
 
 fn human(report: &AuditReport) -> String {
@@ -116,7 +125,12 @@ fn human(report: &AuditReport) -> String {
     for skipped in &report.audit.skipped {
         let _ = writeln!(text, "not measured: {}: {}", skipped.metric, skipped.reason);
     }
-    let _ = writeln!(text, "epsilon between unlearned and retrained models is at least {:.2} (at {} %)", report.audit.epsilon, 100.0 * (1.0 - judgement.level));
+    let _ = writeln!(
+        text,
+        "epsilon between unlearned and retrained models is at least {:.2} (at {} %)",
+        report.audit.epsilon,
+        100.0 * (1.0 - judgement.level)
+    );
     if let Some(one_run) = &report.one_run {
         let _ = writeln!(
             text,
@@ -173,7 +187,9 @@ fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Passes => "passes: attacks that tell the original model do not tell this one from a retrain".to_owned(),
         Verdict::Fails => "FAILS: the model can be told from a retrain".to_owned(),
-        Verdict::None { reason: Reason::NullFails { .. } } => "no verdict: a second retrain fails as well, so something else is measured".to_owned(),
+        Verdict::None { reason: Reason::NullFails { .. } } => {
+            "no verdict: a second retrain fails as well, so something else is measured".to_owned()
+        }
         Verdict::None { reason: Reason::NoPower { .. } } => {
             "no verdict: even the original model, which forgot nothing, cannot be told; more worlds or canaries may do".to_owned()
         }

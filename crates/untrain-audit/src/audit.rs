@@ -10,6 +10,7 @@ use crate::attacks::{confidence, entropy, logreg, loss, modified_entropy};
 use crate::bootstrap::{Bootstrap, Interval};
 use crate::bounds::clopper_pearson::{self, Outcome};
 use crate::bounds::refute::{Refutation, refute};
+use crate::curves::{Curves, Judged};
 use crate::distances::gaps::Accuracies;
 use crate::distances::klom;
 use crate::distances::neurips::Quality;
@@ -19,6 +20,7 @@ use crate::evidence::{Evidence, Judgement, Measured, Reason, Verdict, judge};
 use crate::game::Game;
 use crate::outputs::Outputs;
 use crate::scores::{Membership, Scores};
+use crate::trials::Trials;
 
 /// What models of one kind say, one output a world.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +55,7 @@ pub struct Worlds {
 }
 
 /// How to audit.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// The seed of folds, exchanges and resamples.
     pub seed: Seed,
@@ -89,6 +91,9 @@ pub struct Audit {
     pub epsilon: f64,
     /// What that says of the claim.
     pub refutation: Option<Refutation>,
+    /// Of the games that decide, what can be drawn.
+    #[serde(default)]
+    pub curves: Vec<Curves>,
     /// How many worlds there are.
     pub n_worlds: usize,
 }
@@ -133,7 +138,9 @@ pub fn audit(worlds: &Worlds, options: &Options) -> Result<Audit> {
     let delta = if let Guarantee::Certified { delta, .. } = options.claim { delta } else { 0.0 };
     let epsilon = clopper_pearson::epsilon(&outcome, delta, options.level)?;
     let refutation = refute(&options.claim, &outcome, options.level)?;
-    Ok(Audit { judgement, evidence, skipped, epsilon, refutation, n_worlds: worlds.bits.n_models() })
+    // What could not be judged is skipped with its reason already.
+    let curves = GAMES.iter().filter_map(|(metric, judge)| bench.curves(metric, *judge).ok()).collect();
+    Ok(Audit { judgement, evidence, skipped, epsilon, refutation, curves, n_worlds: worlds.bits.n_models() })
 }
 
 impl Worlds {
@@ -177,6 +184,18 @@ const MEASURES: &[(&str, Measure)] = &[
 
 type Measure = fn(&Bench<'_>, &Ensemble) -> Result<Measured>;
 
+/// The headline metrics that judge model by model and point by point, so that there are curves of their judgements.
+const GAMES: &[(&str, Judge)] = &[
+    ("ulira-efficacy", |bench, ensemble| {
+        bench.attack(&Game::efficacy(&bench.margins(ensemble)?, &bench.retrained()?, &bench.worlds.bits)?)?.trials()
+    }),
+    ("ulira-privacy", |bench, ensemble| bench.attack(&Game::privacy(&bench.margins(ensemble)?, &bench.worlds.bits)?)?.trials()),
+    ("rmia-privacy", |bench, ensemble| Game::privacy(&bench.rmia_scores(ensemble)?, &bench.worlds.bits)?.direct()),
+    ("canaries", |bench, ensemble| bench.attack(&bench.canary_game(ensemble)?)?.trials()),
+];
+
+type Judge = fn(&Bench<'_>, &Ensemble) -> Result<Trials>;
+
 struct Bench<'a> {
     worlds: &'a Worlds,
     options: &'a Options,
@@ -198,6 +217,19 @@ impl Bench<'_> {
             n_points: if metric == "canaries" { canaries.len() } else { bits.n_points() },
             verdict: Verdict::None { reason: Reason::Unmeasured },
         })
+    }
+
+    fn curves(&self, metric: &str, judge: Judge) -> Result<Curves> {
+        let Worlds { bits: _, candidate, retrained: _, second, original, scratch, do_nothing, canaries: _ } = self.worlds;
+        let optional = |ensemble: &Option<Ensemble>| ensemble.as_ref().map(|ensemble| judge(self, ensemble)).transpose();
+        let judged = Judged {
+            candidate: judge(self, candidate)?,
+            null: judge(self, second)?,
+            positive_control: judge(self, original)?,
+            scratch: optional(scratch)?,
+            do_nothing: optional(do_nothing)?,
+        };
+        Curves::new(metric, &judged, &self.options.bootstrap)
     }
 
     fn margins(&self, ensemble: &Ensemble) -> Result<Scores> {
@@ -234,6 +266,10 @@ impl Bench<'_> {
     }
 
     fn canaries(&self, ensemble: &Ensemble) -> Result<Measured> {
+        self.ulira(&self.canary_game(ensemble)?)
+    }
+
+    fn canary_game(&self, ensemble: &Ensemble) -> Result<Game> {
         let canaries = &self.worlds.canaries;
         if canaries.is_empty() {
             return Err(Error::TooFewPoints {
@@ -243,7 +279,7 @@ impl Bench<'_> {
                 instead: Some("the privacy game on all points"),
             });
         }
-        self.ulira(&Game::privacy(&self.margins(ensemble)?.select(canaries), &self.worlds.bits.select(canaries))?)
+        Game::privacy(&self.margins(ensemble)?.select(canaries), &self.worlds.bits.select(canaries))
     }
 
     fn klom(&self, ensemble: &Ensemble) -> Result<Measured> {
@@ -255,6 +291,10 @@ impl Bench<'_> {
     }
 
     fn rmia(&self, ensemble: &Ensemble) -> Result<Measured> {
+        self.direct(&self.rmia_scores(ensemble)?)
+    }
+
+    fn rmia_scores(&self, ensemble: &Ensemble) -> Result<Scores> {
         if ensemble.holdout.is_empty() {
             return Err(Error::NoHoldout { attack: "RMIA" });
         }
@@ -263,7 +303,7 @@ impl Bench<'_> {
         let (points, population) =
             (confidence::scores(&references.forget[..n_references])?, confidence::scores(&references.holdout[..n_references])?);
         let (targets, on_population) = (confidence::scores(&ensemble.forget)?, confidence::scores(&ensemble.holdout)?);
-        self.direct(&Rmia::default().scores(&targets, &points, &on_population, &population)?)
+        Rmia::default().scores(&targets, &points, &on_population, &population)
     }
 
     fn differencing(&self, ensemble: &Ensemble) -> Result<Measured> {

@@ -22,7 +22,7 @@ pub struct Interval {
 }
 
 /// How to resample.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bootstrap {
     /// The seed of the resamples.
     pub seed: Seed,

@@ -128,6 +128,18 @@ fn spinner(what: &str) -> ProgressBar {
     spinner
 }
 
+/// The folder in which a file is to be written: asked for before work whose result would have no place.
+pub(crate) fn folder_of(path: &Path) -> anyhow::Result<&Path> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() {
+        return Err(Usage::new(format!("cannot write {}: it is a directory", path.display())).into());
+    }
+    if !folder.is_dir() {
+        return Err(Usage::new(format!("cannot write {}: there is no directory {}", path.display(), folder.display())).into());
+    }
+    Ok(folder)
+}
+
 /// Writes a file: all of it or, if that fails, nothing of it.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let failed = || format!("cannot write {}", path.display());
@@ -135,10 +147,7 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return File::options().write(true).open(path).and_then(|mut file| file.write_all(bytes)).with_context(failed);
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        return Err(Usage::new(format!("cannot write {}: there is no directory {}", path.display(), folder.display())).into());
-    }
+    let folder = folder_of(path)?;
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     let builder = {

@@ -21,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod audit_page;
 mod checkpoints;
 pub mod clock;
 mod commitments;

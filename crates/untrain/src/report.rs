@@ -338,10 +338,14 @@ pub struct AuditReport {
     pub model: String,
     /// Its version.
     pub version: u64,
+    /// The digest of its artefact.
+    pub digest: Digest,
     /// The dataset.
     pub dataset: String,
     /// The learner.
     pub learner: String,
+    /// Its hyperparameters, all of them.
+    pub params: serde_json::Map<String, serde_json::Value>,
     /// `revision`, or `retraining`.
     pub forgets_by: String,
     /// What forgetting claims.
@@ -380,6 +384,12 @@ pub struct AuditReport {
     pub replaced_an_audit: bool,
     /// The verdicts and the evidence.
     pub audit: untrain_audit::Audit,
+    /// How the evidence was had.
+    pub settings: untrain_audit::Options,
+    /// The version of the program.
+    pub program: String,
+    /// When it was finished, in Unix milliseconds.
+    pub at_ms: i64,
     /// Seconds that all took; less where worlds were kept from an audit that was stopped.
     pub total_seconds: f64,
 }

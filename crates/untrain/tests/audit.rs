@@ -88,8 +88,9 @@ fn a_planted_mark_is_found_while_the_records_that_carry_it_are_known() {
     engine.import("people", &import::dataset(&file, &roles("class")).unwrap(), &roles("class"), ImportOptions::default()).unwrap();
     engine.train("people", "model", &Recipe::new("forest", &[], Some(1)).unwrap(), TrainOptions::default()).unwrap();
     let inputs = place.path().join("inputs.csv");
-    let rows: String = (0..20).map(|i| format!("{},{}\n", 2050 + i, i * 40)).collect();
-    fs::write(&inputs, format!("a,b\n{rows}")).unwrap();
+    let mut rows = "a,b\n".to_owned();
+    (0..20).for_each(|i| _ = writeln!(rows, "{},{}", 2050 + i, i * 40));
+    fs::write(&inputs, rows).unwrap();
     let before = engine.mark("model", &inputs, "planted", 0.9, 0.05).unwrap();
     assert!(before.rejected && before.hits == 20 && before.type_one <= 0.05, "{before:?}");
     let marked: Vec<String> = (0..40).map(|i| format!("marked-{i:02}")).collect();

@@ -11,6 +11,7 @@ use untrain::{
 use untrain_audit::{Evidence, Measured, Reason, Standing, Verdict, metric};
 
 use crate::app::{App, Outcome};
+use crate::output::{folder_of, write_file};
 use crate::table::{count, counted, duration, factor, facts, render, table};
 
 /// How many exposed records are shown.
@@ -70,6 +71,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
+    // Before the trainings, whose result would have no place.
+    args.out.as_deref().map(folder_of).transpose()?;
     let engine = app.read()?;
     let forget = args.forget.as_ref().map(|file| select::ids_file(file)).transpose().map_err(untrain::Error::from)?;
     if args.each {
@@ -100,7 +103,12 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     if report.replaced_an_audit {
         app.words.warn("an audit of this model that was stopped was of another recipe, other records or other settings: it begins anew");
     }
+    // The result first: it took long, and a page that cannot be written must not take it along.
     app.result(&report, human)?;
+    if let Some(path) = &args.out {
+        write_file(path, report.page().as_bytes())?;
+        app.words.say(&format!("wrote the report to {}", path.display()));
+    }
     Ok(if report.verdict.is_failure() { Outcome::No } else { Outcome::Done })
 }
 

@@ -1,6 +1,7 @@
 //! The command line from outside: what it prints, what it leaves, and how it ends.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod demo;
 mod export;
 mod forget;

@@ -148,6 +148,7 @@ impl Engine {
             let wanted = |name: &String| options.metrics.contains(name);
             found.evidence.retain(|evidence| wanted(&evidence.metric));
             found.skipped.retain(|skipped| wanted(&skipped.metric));
+            found.curves.retain(|curves| wanted(&curves.metric));
             found.judgement = judge(&mut found.evidence, options.level)?;
         }
         let verdict = verdict(&found, &claim, &worlds);
@@ -155,8 +156,10 @@ impl Engine {
         Ok(AuditReport {
             model: model.to_owned(),
             version: row.version,
+            digest: row.artefact,
             dataset: row.dataset.to_string(),
             learner: recipe.learner.clone(),
+            params: recipe.params.clone(),
             forgets_by: if recipe.learner()?.is_native() { "revision" } else { "retraining" }.to_owned(),
             guarantee: claim,
             source,
@@ -176,6 +179,9 @@ impl Engine {
             verdict,
             replaced_an_audit: other,
             audit: found,
+            settings: audit_options,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            at_ms: super::now_ms(),
             total_seconds: started.elapsed().as_secs_f64(),
         })
     }

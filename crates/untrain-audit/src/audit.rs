@@ -182,6 +182,11 @@ const MEASURES: &[(&str, Measure)] = &[
     ("gaps", |bench, ensemble| bench.accuracies(ensemble, Accuracies::average_gap)),
 ];
 
+/// The names of the metrics that an audit measures, in the order in which they are reported.
+pub fn measured() -> impl Iterator<Item = &'static str> {
+    MEASURES.iter().map(|(name, _)| *name)
+}
+
 type Measure = fn(&Bench<'_>, &Ensemble) -> Result<Measured>;
 
 /// The headline metrics that judge model by model and point by point, so that there are curves of their judgements.

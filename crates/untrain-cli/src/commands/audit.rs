@@ -8,7 +8,7 @@ use untrain::{
     AuditOptions, AuditProgress, AuditReport, AuditSource, AuditVerdict, Engine, Exposure, ExposureOptions, ExposureReport, MarkReport,
     select,
 };
-use untrain_audit::{Evidence, Measured, Reason, Standing, Verdict, metric};
+use untrain_audit::{Evidence, Measured, Reason, Verdict, measured};
 
 use crate::app::{App, Outcome};
 use crate::output::{folder_of, write_file};
@@ -160,12 +160,10 @@ fn exposures(report: &ExposureReport) -> String {
 }
 
 fn attack(text: &str) -> Result<String, String> {
-    let honest = |metric: &&untrain_audit::Metric| metric.standing != Standing::Misleading;
-    let found = metric(text).filter(honest).map(|metric| metric.name.to_owned());
-    found.ok_or_else(|| {
-        let names: Vec<&str> = untrain_audit::METRICS.iter().filter(honest).map(|metric| metric.name).collect();
-        format!("there is no such attack or metric; there are {}", names.join(", "))
-    })
+    match measured().find(|name| *name == text) {
+        Some(name) => Ok(name.to_owned()),
+        None => Err(format!("there is no such attack or metric; there are {}", measured().collect::<Vec<_>>().join(", "))),
+    }
 }
 
 fn budget(text: &str) -> Result<Duration, String> {

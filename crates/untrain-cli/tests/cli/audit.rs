@@ -18,7 +18,11 @@ fn an_audit_prints_the_verdict_first_and_writes_a_page() {
         assert!(said.contains(part), "{part}: {said}");
     }
     let page = fs::read_to_string(place.path("report.html")).unwrap();
-    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("<svg") && !page.contains("http://") && !page.contains("https://"), "{}", &page[..200]);
+    assert!(
+        page.starts_with("<!DOCTYPE html>") && page.contains("<svg") && !page.contains("http://") && !page.contains("https://"),
+        "{}",
+        &page[..200]
+    );
 }
 
 #[test]

@@ -204,6 +204,14 @@ mod tests {
         assert!(Outputs::numbers(&[f64::NAN], &[1.0]).is_err());
     }
 
+    /// Published losses take differences of raw logits, and divergences of raw logits, where log-probabilities are meant.
+    #[test]
+    fn defect_12_raw_logits_are_refused_where_probabilities_are_meant() {
+        for logits in [[2.0, -1.0], [0.3, 0.4], [5.0, 5.0]] {
+            assert!(Outputs::classes(2, logits.to_vec(), vec![Some(0)]).is_err(), "{logits:?}");
+        }
+    }
+
     #[test]
     fn numbers_have_residuals_and_no_probabilities() {
         let outputs = Outputs::numbers(&[1.0, 2.0], &[3.0, 1.0]).unwrap();

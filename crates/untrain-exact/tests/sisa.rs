@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use proptest::prelude::*;
 use untrain_core::conformance::{self, Case};
-use untrain_core::{AnyLearner, Dataset, Error, Kind, Learner, Model, Role, Seed, Task};
+use untrain_core::{AnyLearner, Dataset, Error, Forget as _, Kind, Learner, Model, Role, Seed, Task};
 use untrain_exact::{Aggregation, Forest, Params, Retrain, Sgd, SgdParams, ShardBy, Sisa, SisaParams};
 
 fn forest(task: Task, seed: u64) -> Forest {
@@ -85,6 +85,30 @@ proptest! {
     #[test]
     fn slices_replay_from_a_checkpoint_to_the_bytes_of_a_retrain(case in conformance::cases(120), params in params(), seed: u64) {
         conformance::exact(&case, &sisa(AnyLearner::new(sgd(case.task, !seed)), params, case.task, seed))?;
+    }
+
+    /// A published mask leaks through momentum and weight decay into what it should keep, and another program's shards return the model
+    /// unchanged.
+    #[test]
+    fn defects_13_and_18_forgetting_changes_one_shard_and_no_other(
+        case in conformance::cases(120), params in params(), seed: u64, which: prop::sample::Index,
+    ) {
+        let sisa = sisa(AnyLearner::new(sgd(case.task, !seed)), params, case.task, seed);
+        let failed = |error: Error| TestCaseError::fail(error.to_string());
+        let id = case.universe.id(which.index(case.universe.len())).to_owned();
+        let before = sisa.fit(&case.universe).map_err(failed)?;
+        let mut after = before.clone();
+        let ids = [id];
+        let retained = case.universe.without(&ids).map_err(failed)?;
+        sisa.forget(&mut after, &ids, &retained).map_err(failed)?;
+        prop_assert_ne!(after.state_digest(), before.state_digest());
+        let each = before.checkpoints().len() / sisa.n_shards();
+        let (was, is) = (before.checkpoints(), after.checkpoints());
+        let changed = (0..sisa.n_shards()).filter(|shard| was[shard * each..][..each] != is[shard * each..][..each]).count();
+        // A change of the columns' kinds trains all shards anew.
+        if retained.schema() == case.universe.schema() {
+            prop_assert_eq!(changed, 1);
+        }
     }
 
     #[test]

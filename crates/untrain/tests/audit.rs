@@ -101,13 +101,16 @@ fn a_planted_mark_is_found_while_the_records_that_carry_it_are_known() {
 }
 
 #[test]
-fn each_record_is_told_how_exposed_it_is() {
+fn defect_17_each_record_is_told_how_exposed_it_is_and_forgetting_moves_away_from_it() {
     let place = tempfile::tempdir().unwrap();
     let engine = open(&store(place.path(), 300, "class", "forest"), Access::Read);
     let options = ExposureOptions { n_points: 30, n_shadows: 16, ..ExposureOptions::default() };
     let report = engine.exposures("model", &options, &quiet).unwrap();
     assert_eq!((report.records.len(), report.shadows), (30, 16));
     assert!(report.records.is_sorted_by(|a, b| a.lira >= b.lira));
+    // A published step has the wrong sign, and moves the model towards the record that it is to forget.
+    let influence = report.records.iter().map(|record| record.influence).sum::<f64>();
+    assert!(influence > 0.0, "to learn a record makes a model surer of it, and to forget it less sure: {influence}");
     assert!(report.auc > 0.7, "an overfitted forest gives its records away: {}", report.auc);
     let again = engine.exposures("model", &options, &quiet).unwrap();
     assert_eq!(again.records, report.records);

@@ -63,6 +63,18 @@ mod tests {
         assert!(canaries.iter().filter(|canary| canary.point != 199).all(|canary| without_last.contains(canary)));
     }
 
+    /// A published notebook gives all its noise the label of class 0, whatever the class that is to be forgotten.
+    #[test]
+    fn defect_15_wrong_labels_are_of_all_classes_and_never_the_right_one() {
+        let ids: Vec<String> = (0..300).map(|i| i.to_string()).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        for class in 0..4 {
+            let canaries = choose(Seed(2), &ids, &[class; 300], 4, 300).unwrap();
+            let counts: Vec<usize> = (0..4).map(|label| canaries.iter().filter(|canary| canary.label == label).count()).collect();
+            assert!((0..4).all(|label| if label == class { counts[label] == 0 } else { counts[label] > 70 }), "{class}: {counts:?}");
+        }
+    }
+
     #[test]
     fn impossible_choices_are_refused() {
         assert!(choose(Seed(1), &["a"], &[0], 1, 1).is_err());

@@ -91,6 +91,16 @@ mod tests {
         assert!(from_gradients(&gradients, &noise, 4, 1.0).unwrap().p_value < 1e-3);
     }
 
+    /// Published code squares the mean of a batch's gradients, so that its result depends on how points are batched. Here each point counts by
+    /// itself: their order is nothing, and opposite gradients do not cancel out before they are normalised.
+    #[test]
+    fn defect_14_each_point_counts_by_itself() {
+        let (gradients, noise) = ([3.0, 0.0, -30.0, 0.0], [1.0, 0.5, -1.0, 0.5]);
+        let found = from_gradients(&gradients, &noise, 2, 1.0).unwrap();
+        let turned = from_gradients(&[-30.0, 0.0, 3.0, 0.0], &[-1.0, 0.5, 1.0, 0.5], 2, 1.0).unwrap();
+        assert!((found.z - turned.z).abs() < 1e-12 && (found.z - 2.0_f64.sqrt()).abs() < 1e-12, "{found:?}");
+    }
+
     #[test]
     fn points_without_gradient_are_counted_and_none_left_is_an_error() {
         let found = from_derivatives(&[1.0, 0.0], &[1.0, 0.0], 1.0).unwrap();

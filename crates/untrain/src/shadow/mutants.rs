@@ -1,5 +1,6 @@
 //! Forgetting that is deliberately wrong, which an audit has to find, and forgetting that is right, which it has to pass.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
@@ -178,10 +179,52 @@ fn forgetting_that_is_right_passes() {
     assert_eq!((verdict, equal), (Verdict::Passes, 2));
 }
 
+/// A leaderboard's entry trains the teacher in place of the student, and so returns the model unchanged.
 #[test]
-fn forgetting_nothing_fails() {
+fn defect_1_forgetting_nothing_fails() {
     let (verdict, equal) = audited(Fault::DoesNothing, 1);
     assert_eq!((verdict, equal), (Verdict::Fails, 0));
+}
+
+/// Published code averages over tokens that are padding, whose label stands for none.
+#[test]
+fn defect_4_records_without_a_target_are_not_asked_about() {
+    let all = data(40);
+    let (place, _) = all.schema().target().unwrap();
+    let labels: StringArray = (0..40).map(|i| (i % 4 != 0).then_some(if i % 3 == 0 { "yes" } else { "no" })).collect();
+    let mut columns = all.columns().to_vec();
+    columns[place] = Arc::new(labels);
+    // No dataset has such records, so no model is asked about one.
+    assert!(Dataset::new(all.schema().clone(), all.ids(), columns).is_err());
+    assert_eq!(super::sample(&all, 40, Seed(1), 1, &BTreeSet::new()).unwrap().len(), 40);
+}
+
+/// A published method takes the gradient of the retain set from the forget set, and a fixed number for its size.
+#[test]
+fn defect_16_no_record_is_on_two_sides() {
+    let all = data(100);
+    let forget: BTreeSet<String> = (0..30).map(|i| format!("r{i:04}")).collect();
+    let retain = super::sample(&all, 1000, Seed(1), 1, &forget).unwrap();
+    assert_eq!(retain.len(), 70);
+    assert!(retain.ids().iter().flatten().all(|id| !forget.contains(id)));
+    let learner = |seed: Seed| Ok(AnyLearner::new(Parts { seed, fault: Fault::None }));
+    let points = all.select(&forget.into_iter().collect::<Vec<_>>()).unwrap();
+    let names: Vec<&str> = points.ids().iter().flatten().collect();
+    let bits = Membership::draw(Seed(1), 10, &names);
+    let study = Study {
+        learner: &learner,
+        data: all.clone(),
+        points: points.clone(),
+        holdout: all.select(&[]).unwrap(),
+        retain,
+        bits,
+        seed: Seed(1),
+    };
+    for world in 0..10 {
+        let (ins, outs) = study.sides(world);
+        assert_eq!(ins.len() + outs.len(), 30);
+        assert!(ins.iter().all(|id| !outs.contains(id)));
+    }
 }
 
 #[test]

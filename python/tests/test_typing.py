@@ -1,0 +1,22 @@
+"""The stubs say what is there."""
+
+import pathlib
+import runpy
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).parent.parent
+
+
+def stubs_are_up_to_date():
+    text = runpy.run_path(str(HERE / "stubs.py"))["text"]()
+    assert (HERE / "untrain" / "__init__.pyi").read_text() == text
+
+
+def stubs_agree_with_what_runs():
+    pytest.importorskip("mypy.stubtest")
+    command = [sys.executable, "-m", "mypy.stubtest", "untrain", "--allowlist", str(HERE / "tests" / "stubtest.txt")]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stdout + said.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from . import _native
@@ -256,7 +257,8 @@ class Classifier(Estimator):
         """The engine's texts as the labels that they were."""
         import numpy as np
 
-        read = {"b": lambda text: text == "true", "i": int, "u": int, "f": float}.get(self._dtype.kind, str)
+        readers: dict[str, Callable[[str], Any]] = {"b": "true".__eq__, "i": int, "u": int, "f": float}
+        read = readers.get(self._dtype.kind, str)
         return np.array([read(text) for text in texts_], dtype=self._dtype)
 
 

@@ -106,7 +106,8 @@ def target(y: Any, is_classifier: bool) -> Target:
         raise SchemaMismatch("this estimator requires y to be passed, but the target y is None")
     name = getattr(y, "name", None)
     name = name if isinstance(name, str) and name else "y"
-    array = np.asarray(y)
+    # NumPy makes text of everything in a list that holds some, and 1 would become "1": a list is looked at as it is.
+    array = np.asarray(y, dtype=object) if isinstance(y, (list, tuple)) else np.asarray(y)
     if array.ndim == 2 and array.shape[1] == 1:
         _warn_of_column()
         array = array[:, 0]
@@ -122,15 +123,13 @@ def target(y: Any, is_classifier: bool) -> Target:
 def _labels(array: Any, name: str) -> Target:
     import numpy as np
 
-    dtype = array.dtype
-    if dtype.kind == "O":
-        kinds = {type(label) for label in array}
-        if kinds - {str, np.str_} and not kinds & {str, np.str_}:
-            # Not text throughout: what NumPy makes of it if it is of one kind.
-            array = np.asarray(array.tolist())
-        elif kinds - {str, np.str_}:
+    if array.dtype.kind == "O":
+        are_text = {isinstance(label, str) for label in array}
+        if len(are_text) > 1:
             raise SchemaMismatch("y holds labels of several types", "convert them to one, or leave out those that are missing")
-        dtype = array.dtype
+        # What NumPy makes of labels that are of one kind; of text it would cut a type to the longest that was seen.
+        array = array if True in are_text else np.asarray(array.tolist())
+    dtype = array.dtype
     if dtype.kind == "b":
         return Target(array, name, dtype)
     if dtype.kind in "iu":
@@ -189,5 +188,4 @@ def _text(row: int, value: Any) -> str:
 
 
 def _is_pandas(value: Any, name: str) -> bool:
-    kind = type(value)
-    return any(base.__name__ == name and base.__module__.partition(".")[0] == "pandas" for base in kind.__mro__)
+    return any(base.__name__ == name and base.__module__.partition(".")[0] == "pandas" for base in type(value).__mro__)

@@ -1,4 +1,4 @@
-"""Writes the stubs of the estimators, whose hyperparameters the engine says: ``python stubs.py > untrain/__init__.pyi``."""
+"""Writes the stubs of the estimators, whose hyperparameters the engine says: ``python tests/stubs.py > untrain/__init__.pyi``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from untrain import errors, estimators
 
 _HEAD = """\
-# Written by stubs.py; a test says when it is out of date.
+# Written by tests/stubs.py; a test says when it is out of date.
 from typing import Any
 
 from .base import Classifier, Estimator, Regressor

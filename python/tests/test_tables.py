@@ -56,6 +56,7 @@ def arrays_of_either_width_and_order_give_the_same_bytes(data):
     assert _digest(np.asfortranarray(narrow), y, ids) == expected
     assert _digest(np.repeat(narrow, 2, axis=1)[:, ::2], y, ids) == expected
     assert _digest(pd.DataFrame(narrow, columns=["x0", "x1", "x2"]), y, ids) == expected
+    assert _digest(pd.DataFrame(narrow), y, ids) == expected
     assert _digest(X + (X[:, :1] > 0), y, ids) != expected
 
 

@@ -36,12 +36,15 @@ def features(X: Any) -> Features:
         n_rows = getattr(X, "num_rows", None)
         return Features(X, names, False, True, None, len(X) if n_rows is None else n_rows)
     array = _array(X)
-    return Features(array, [f"x{i}" for i in range(array.shape[1])], True, False, None, array.shape[0])
+    return Features(array, _numbered(array.shape[1]), True, False, None, array.shape[0])
 
 
 def _pandas(X: Any) -> Features:
-    names = [str(name) for name in X.columns]
-    named = all(isinstance(name, str) for name in X.columns)
+    named = any(isinstance(name, str) for name in X.columns)
+    if named and not all(isinstance(name, str) for name in X.columns):
+        raise SchemaMismatch("some columns are named by text and others are not", "X.columns = X.columns.astype(str)")
+    # Columns that are only numbered are an array's.
+    names = list(X.columns) if named else _numbered(X.shape[1])
     _check_shape((len(X), len(names)))
     if all(getattr(dtype, "kind", "O") in "fiu" and not hasattr(dtype, "na_value") for dtype in X.dtypes):
         return Features(_array(X.to_numpy()), names, True, named, X.index, len(X))
@@ -79,6 +82,10 @@ def _array(X: Any) -> Any:
         except ValueError as error:
             raise BadValue(str(error), "columns of text come as a DataFrame of pandas or polars, or as a table of Arrow") from error
     return array
+
+
+def _numbered(n: int) -> list[str]:
+    return [f"x{i}" for i in range(n)]
 
 
 def _check_shape(shape: tuple[int, ...]) -> None:

@@ -111,7 +111,7 @@ def records_go_to_any_library(people):
     assert table.filter(pl.col("id") == "p11")["age"].item() is None
 
 
-def importing_loads_nothing_that_is_slow():
+def importing_loads_nothing_that_is_slow(tmp_path):
     script = "import sys, untrain; print([m for m in ('numpy', 'pandas', 'polars', 'pyarrow', 'sklearn') if m in sys.modules])"
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    said = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"

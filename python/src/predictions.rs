@@ -12,7 +12,8 @@ use untrain_core::Predictions;
 pub(crate) fn arrays(py: Python<'_>, predictions: Predictions) -> PyResult<Bound<'_, PyAny>> {
     match predictions {
         Predictions::Classes { classes, probabilities, n } => {
-            let shaped = Array2::from_shape_vec((n, classes.len()), probabilities).map_err(|error| PyTypeError::new_err(error.to_string()))?;
+            let shaped =
+                Array2::from_shape_vec((n, classes.len()), probabilities).map_err(|error| PyTypeError::new_err(error.to_string()))?;
             (classes, PyArray2::from_owned_array(py, shaped)).into_bound_py_any(py)
         }
         Predictions::Numbers(numbers) => {

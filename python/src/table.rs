@@ -1,0 +1,167 @@
+//! NumPy arrays and Arrow streams as the columns of a dataset.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::ffi_stream::RecordBatchStreamReader;
+use arrow_array::types::{Date64Type, Float64Type, Int64Type};
+use arrow_array::{Array as _, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
+use arrow_cast::cast;
+use arrow_pyarrow::FromPyArrow as _;
+use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
+use arrow_select::concat::concat_batches;
+use numpy::ndarray::ArrayView2;
+use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+use untrain_core::{Column, Dataset, Error, Kind, Role, Schema};
+
+use crate::errors::raised;
+
+const MILLISECONDS_A_DAY: f64 = 86_400_000.0;
+
+/// The columns of a table, with their names and kinds.
+#[derive(Debug)]
+pub(crate) struct Table {
+    columns: Vec<Column>,
+    values: Vec<ArrayRef>,
+    len: usize,
+}
+
+/// A target as Python hands it over.
+#[derive(FromPyObject)]
+pub(crate) enum Target<'py> {
+    /// Truth values.
+    Flags(PyReadonlyArray1<'py, bool>),
+    /// Numbers; NaN is missing.
+    Numbers(PyReadonlyArray1<'py, f64>),
+    /// Text.
+    Texts(Vec<Option<String>>),
+}
+
+impl Table {
+    /// The features `x`: a NumPy array of two dimensions, whose columns `names` names, or anything that exports an Arrow stream.
+    ///
+    /// The copy is made while the interpreter is held: nobody else may write into the array meanwhile.
+    pub(crate) fn of(x: &Bound<'_, PyAny>, names: Option<Vec<String>>) -> PyResult<Self> {
+        match names {
+            None => Self::of_arrow(x),
+            Some(names) => match x.extract::<PyReadonlyArray2<'_, f32>>() {
+                Ok(array) => Self::of_numbers(x.py(), array.as_array(), names),
+                Err(_) => Self::of_numbers(x.py(), x.extract::<PyReadonlyArray2<'_, f64>>()?.as_array(), names),
+            },
+        }
+    }
+
+    /// The same table with a target, which is a column of its own.
+    pub(crate) fn with_target(mut self, py: Python<'_>, name: String, target: &Target<'_>) -> PyResult<Self> {
+        let (kind, values): (Kind, ArrayRef) = match target {
+            Target::Flags(flags) => (Kind::Boolean, Arc::new(flags.as_array().iter().copied().map(Some).collect::<BooleanArray>())),
+            Target::Numbers(numbers) => (Kind::Numeric, Arc::new(numbers_of(numbers.as_array().iter().copied()))),
+            Target::Texts(texts) => (Kind::Categorical, Arc::new(texts.iter().collect::<StringArray>())),
+        };
+        if values.len() != self.len {
+            let reason = format!("there are {} rows and {} targets", self.len, values.len());
+            return Err(raised(py, Error::Schema { reason }));
+        }
+        self.columns.push(Column { name, kind, role: Role::Target, declared: true });
+        self.values.push(values);
+        Ok(self)
+    }
+
+    /// The dataset of the records of this table, which `ids` names.
+    pub(crate) fn dataset(self, ids: &[String]) -> untrain_core::Result<Dataset> {
+        let schema = Schema { id: Some("id".to_owned()), columns: self.columns, holdout: None };
+        if ids.len() != self.len {
+            return Err(Error::Schema { reason: format!("there are {} rows and {} ids", self.len, ids.len()) });
+        }
+        Dataset::new(schema, &ids.iter().map(Some).collect(), self.values)
+    }
+
+    /// The dataset of rows that need no names, in their order.
+    pub(crate) fn rows(self) -> untrain_core::Result<Dataset> {
+        let ids: Vec<String> = (0..self.len).map(|row| format!("{row:010}")).collect();
+        self.dataset(&ids)
+    }
+
+    fn of_numbers<T: Element + Copy + Into<f64>>(py: Python<'_>, array: ArrayView2<'_, T>, names: Vec<String>) -> PyResult<Self> {
+        if array.ncols() != names.len() {
+            let reason = format!("there are {} columns and {} names", array.ncols(), names.len());
+            return Err(raised(py, Error::Schema { reason }));
+        }
+        let values = array.columns().into_iter().map(|column| {
+            let numbers = numbers_of(column.iter().map(|value| (*value).into()));
+            Arc::new(numbers) as ArrayRef
+        });
+        let values = values.collect();
+        let columns = names.into_iter().map(|name| Column { name, kind: Kind::Numeric, role: Role::Feature, declared: true }).collect();
+        Ok(Self { columns, values, len: array.nrows() })
+    }
+
+    fn of_arrow(x: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let stream = RecordBatchStreamReader::from_pyarrow_bound(x)?;
+        x.py().detach(|| read(stream)).map_err(|error| raised(x.py(), error))
+    }
+}
+
+fn read(stream: RecordBatchStreamReader) -> untrain_core::Result<Table> {
+    let arrow = |error: ArrowError| Error::Schema { reason: error.to_string() };
+    let schema: SchemaRef = arrow_array::RecordBatchReader::schema(&stream);
+    let batches = stream.collect::<Result<Vec<RecordBatch>, _>>().map_err(arrow)?;
+    let whole = concat_batches(&schema, &batches).map_err(arrow)?;
+    let mut table = Table { columns: Vec::new(), values: Vec::new(), len: whole.num_rows() };
+    for (field, values) in schema.fields().iter().zip(whole.columns()) {
+        let Some((kind, values)) = plain(values).map_err(arrow)? else {
+            let reason = format!("column \"{}\" holds {}, which is no number, truth value or text", field.name(), field.data_type());
+            return Err(Error::Schema { reason });
+        };
+        table.columns.push(Column { name: field.name().clone(), kind, role: Role::Feature, declared: true });
+        table.values.push(values);
+    }
+    Ok(table)
+}
+
+/// The values by their kind, read as the import of Parquet reads them: dates are days and timestamps seconds since 1970; `None` for a
+/// type that no column of a dataset can have. A dictionary is a category, whatever it is made of.
+fn plain(values: &ArrayRef) -> Result<Option<(Kind, ArrayRef)>, ArrowError> {
+    let scaled = |divisor: f64| -> Result<ArrayRef, ArrowError> {
+        let whole = cast(values, &DataType::Int64)?;
+        Ok(Arc::new(whole.as_primitive::<Int64Type>().unary::<_, Float64Type>(|value| value as f64 / divisor)))
+    };
+    Ok(Some(match values.data_type() {
+        DataType::Dictionary(_, inner) => (Kind::Categorical, cast(&cast(values, inner)?, &DataType::Utf8)?),
+        DataType::Boolean => (Kind::Boolean, Arc::clone(values)),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => (Kind::Categorical, cast(values, &DataType::Utf8)?),
+        DataType::Date32 => (Kind::Numeric, cast(&cast(values, &DataType::Int32)?, &DataType::Float64)?),
+        DataType::Date64 => {
+            let days = values.as_primitive::<Date64Type>().unary::<_, Float64Type>(|value| value as f64 / MILLISECONDS_A_DAY);
+            (Kind::Numeric, Arc::new(days))
+        }
+        DataType::Timestamp(unit, _) => {
+            let seconds = scaled(match unit {
+                TimeUnit::Second => 1.0,
+                TimeUnit::Millisecond => 1e3,
+                TimeUnit::Microsecond => 1e6,
+                TimeUnit::Nanosecond => 1e9,
+            })?;
+            (Kind::Numeric, seconds)
+        }
+        DataType::Null => (Kind::Numeric, Arc::new(Float64Array::new_null(values.len()))),
+        kind if kind.is_numeric() => {
+            let numbers = cast(values, &DataType::Float64)?;
+            let numbers = numbers.as_primitive::<Float64Type>();
+            let present = numbers.iter().map(|value| value.filter(|value| !value.is_nan()));
+            (Kind::Numeric, Arc::new(present.collect::<Float64Array>()))
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// Numbers, where NaN is a missing value.
+fn numbers_of(values: impl ExactSizeIterator<Item = f64>) -> Float64Array {
+    let values: Vec<f64> = values.collect();
+    if values.iter().any(|value| value.is_nan()) {
+        values.into_iter().map(|value| (!value.is_nan()).then_some(value)).collect()
+    } else {
+        Float64Array::from(values)
+    }
+}

@@ -7,12 +7,11 @@ use untrain_ledger::commitment::{CommitmentSet, Salt, SetHead};
 use untrain_ledger::log::Log;
 use untrain_ledger::receipt::{Entry, Opened, Openings, Parts, Receipt};
 use untrain_ledger::statement::{Erasure, Kind, ModelDigests, Statement};
-use untrain_ledger::{Name, Place, RequestRow, StatementRow};
+use untrain_ledger::{Hash, Name, Place, RequestRow, StatementRow};
 
 use super::stating::envelope;
 use super::{Engine, Loaded};
 use crate::commitments::row_digest;
-use crate::trail::{self, Trail};
 use crate::{Error, Result};
 
 /// What is still to be found of how things stood before an erasure.
@@ -38,10 +37,13 @@ impl Engine {
         let Some((own, shared)) = evidence else { return Err(not_carried_out(&row)) };
         let Some(before) = shared.before else { return Err(not_carried_out(&row)) };
         let before = CommitmentSet::from_bytes(&before).map_err(untrain_ledger::Error::from)?;
-        let read = if self.trail.is_some() { None } else { Some(trail::read_log(self.store.path())?) };
-        let Some(log) = self.trail.as_ref().map(Trail::log).or(read.as_ref()) else {
-            return Err(Error::NoTrail { path: self.store.path().to_owned() });
-        };
+        self.with_log(|log| self.drawn_up(log, &row, &before, (&own.own, &shared.forgotten)))
+    }
+
+    /// The receipts of a request that was carried out: of its own commitments, and of those that were forgotten with them.
+    fn drawn_up(&self, log: &Log, row: &RequestRow, before: &CommitmentSet, (own, forgotten): (&[Hash], &[Hash])) -> Result<Vec<Receipt>> {
+        let number = row.number;
+        let first = row.carried_with.unwrap_or(number);
         let recent = self.recent(log)?;
         let mut rows = self.store.statements_of_request(number)?;
         if first != number {
@@ -75,14 +77,14 @@ impl Engine {
                 entries,
                 steps: Vec::new(),
                 before: before.clone(),
-                forgotten: shared.forgotten.clone(),
-                own: own.own.clone(),
+                forgotten: forgotten.to_vec(),
+                own: own.to_vec(),
                 openings: self.opened.get(&number).cloned().map(|records| Openings { tenant: String::new(), records }),
                 policy: policy.clone(),
             };
             receipts.push(Receipt::new(parts).map_err(untrain_ledger::Error::from)?);
         }
-        if receipts.is_empty() { Err(not_carried_out(&row)) } else { Ok(receipts) }
+        if receipts.is_empty() { Err(not_carried_out(row)) } else { Ok(receipts) }
     }
 
     /// Where the entries are that the log has and the database does not know of.

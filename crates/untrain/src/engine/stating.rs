@@ -3,6 +3,7 @@
 use untrain_core::{Digest, Forget as _, Schema, Seed};
 use untrain_ledger::checkpoint::Checkpoint;
 use untrain_ledger::commitment::{CommitmentSet, SetHead};
+use untrain_ledger::log::Log;
 use untrain_ledger::merkle::TreeHead;
 use untrain_ledger::statement::{
     Affected, Erasure, Fate, File, Kind, ModelDigests, Publish, Purge, Request as RequestStatement, RequestRef, SeedOrigin, Statement,
@@ -47,6 +48,14 @@ pub(super) struct Shrunk<'a> {
 }
 
 impl Engine {
+    /// Reads the log: the one that is open for stating, or else the store's, opened for this.
+    pub(super) fn with_log<T>(&self, read: impl FnOnce(&Log) -> Result<T>) -> Result<T> {
+        match &self.trail {
+            Some(trail) => read(trail.log()),
+            None => read(&crate::trail::read_log(self.store.path())?),
+        }
+    }
+
     /// The trail, for those who opened the store for writing.
     pub(super) fn trail(&self) -> Result<&Trail> {
         let refuse = || untrain_ledger::Error::OpenedForReading { path: self.store.path().to_owned() };
@@ -189,17 +198,19 @@ impl Engine {
     pub(super) fn seed_follows(&self, row: &ModelRow, recipe: &Recipe) -> Result<Option<bool>> {
         let origin = self.seed_origin(row)?;
         let SeedOrigin::Log { origin: name, size, root } = &origin else { return Ok(None) };
-        let read = if self.trail.is_some() { None } else { Some(crate::trail::read_log(self.store.path())?) };
-        let Some(log) = self.trail.as_ref().map(Trail::log).or(read.as_ref()) else { return Ok(Some(false)) };
-        let checkpoint: Checkpoint = log.checkpoint().text().parse().map_err(untrain_ledger::Error::from)?;
-        let was_there = checkpoint.origin == *name && *size <= checkpoint.head.size && log.root_at(*size)? == *root;
+        let was_there = self.with_log(|log| {
+            let checkpoint: Checkpoint = log.checkpoint().text().parse().map_err(untrain_ledger::Error::from)?;
+            Ok(checkpoint.origin == *name && *size <= checkpoint.head.size && log.root_at(*size)? == *root)
+        })?;
         Ok(Some(was_there && origin.seed() == Some(Seed(recipe.seed))))
     }
 
     /// Where the seed of a model came from, by the statement of its registration.
     fn seed_origin(&self, row: &ModelRow) -> Result<SeedOrigin> {
         for version in (1..=row.version).rev() {
-            for (_, entry) in self.entries_of(&self.store.statements_of_model(row.name.as_str(), version)?)? {
+            let mut rows = self.store.statements_of_model(row.name.as_str(), version)?;
+            rows.retain(|row| row.kind == Kind::Train);
+            for (_, entry) in self.entries_of(&rows)? {
                 if let Statement::Train(train) = envelope(&entry)?.statement() {
                     return Ok(train.seed.clone());
                 }
@@ -313,19 +324,13 @@ impl Engine {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let read = match &self.trail {
-            Some(_) => None,
-            None => Some(crate::trail::read_log(self.store.path())?),
-        };
-        let log = self.trail.as_ref().map(Trail::log).or(read.as_ref());
-        let entry = |row: &StatementRow| match &row.place {
-            Place::Waiting(entry) => Ok(entry.clone()),
-            Place::Logged(place) => match log {
-                Some(log) => Ok(log.entry(*place)?),
-                None => Err(Error::NoTrail { path: self.store.path().to_owned() }),
-            },
-        };
-        rows.iter().map(|row| Ok((row.clone(), entry(row)?))).collect()
+        self.with_log(|log| {
+            let entry = |row: &StatementRow| match &row.place {
+                Place::Waiting(entry) => Ok(entry.clone()),
+                Place::Logged(place) => log.entry(*place),
+            };
+            rows.iter().map(|row| Ok((row.clone(), entry(row)?))).collect()
+        })
     }
 
     fn publish_statement(&self, row: &ModelRow, request: Option<OfRequest>, at_ms: i64) -> Result<NewStatement> {

@@ -13,7 +13,7 @@ use untrain_ledger::witness::Submission;
 use super::Engine;
 use super::stating::envelope;
 use crate::report::{KeyLine, KeysReport, LogLine, LogReport};
-use crate::trail::{self, NewKey, Trail, word};
+use crate::trail::{self, NewKey, word};
 use crate::{Error, Result};
 
 /// The roles that a policy names keys of, in the order in which they are shown.
@@ -147,19 +147,17 @@ impl Engine {
     ///
     /// [`Error::NoTrail`]; [`Error::Store`] for an entry that the policy refuses.
     pub fn log(&self, first: u64, n: u64) -> Result<LogReport> {
-        let read = if self.trail.is_some() { None } else { Some(trail::read_log(self.store.path())?) };
-        let Some(log) = self.trail.as_ref().map(Trail::log).or(read.as_ref()) else {
-            return Err(Error::NoTrail { path: trail::place(self.store.path()) });
-        };
-        let size = log.head().size;
-        let entries = (first..size.min(first.saturating_add(n))).map(|place| line(log, place)).collect::<Result<Vec<_>>>()?;
-        Ok(LogReport {
-            origin: log.checkpoint().text().lines().next().unwrap_or_default().to_owned(),
-            size,
-            root: log.head().root,
-            waiting: (self.store.waiting()?.len() as u64).saturating_sub(size.saturating_sub(self.store.logged()?)),
-            entries,
-            audited: false,
+        self.with_log(|log| {
+            let size = log.head().size;
+            let entries = (first..size.min(first.saturating_add(n))).map(|place| line(log, place)).collect::<Result<Vec<_>>>()?;
+            Ok(LogReport {
+                origin: log.checkpoint().text().lines().next().unwrap_or_default().to_owned(),
+                size,
+                root: log.head().root,
+                waiting: (self.store.waiting()?.len() as u64).saturating_sub(size.saturating_sub(self.store.logged()?)),
+                entries,
+                audited: false,
+            })
         })
     }
 

@@ -120,6 +120,15 @@ pub struct Skipped {
 ///
 /// O(exchanges · worlds · points) for each headline metric and ensemble.
 pub fn audit(worlds: &Worlds, options: &Options) -> Result<Audit> {
+    audit_by(worlds, options, |_| true)
+}
+
+/// As [`audit`], by those metrics alone whose names are wanted. A verdict is as strict as by all of them, so that leaving some out buys nothing.
+///
+/// # Errors
+///
+/// Those of [`audit`].
+pub fn audit_by(worlds: &Worlds, options: &Options, wanted: impl Fn(&str) -> bool) -> Result<Audit> {
     worlds.check()?;
     let bench = Bench { worlds, options };
     let margins = bench.margins(&worlds.candidate)?;
@@ -127,7 +136,7 @@ pub fn audit(worlds: &Worlds, options: &Options) -> Result<Audit> {
     Game::privacy(&margins, &worlds.bits)?;
     let mut evidence = Vec::new();
     let mut skipped = Vec::new();
-    for (metric, measure) in MEASURES {
+    for (metric, measure) in MEASURES.iter().filter(|(metric, _)| wanted(metric)) {
         match bench.evidence(metric, *measure) {
             Ok(found) => evidence.push(found),
             Err(error) => skipped.push(Skipped { metric: (*metric).to_owned(), reason: error.to_string(), hint: error.hint() }),
@@ -139,7 +148,8 @@ pub fn audit(worlds: &Worlds, options: &Options) -> Result<Audit> {
     let epsilon = clopper_pearson::epsilon(&outcome, delta, options.level)?;
     let refutation = refute(&options.claim, &outcome, options.level)?;
     // What could not be judged is skipped with its reason already.
-    let curves = GAMES.iter().filter_map(|(metric, judge)| bench.curves(metric, *judge).ok()).collect();
+    let games = GAMES.iter().filter(|(metric, _)| wanted(metric));
+    let curves = games.filter_map(|(metric, judge)| bench.curves(metric, *judge).ok()).collect();
     Ok(Audit { judgement, evidence, skipped, epsilon, refutation, curves, n_worlds: worlds.bits.n_models() })
 }
 

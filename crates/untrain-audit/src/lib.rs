@@ -43,7 +43,7 @@ mod scores;
 pub mod special;
 mod trials;
 
-pub use audit::{Audit, Ensemble, Options, Skipped, Worlds, audit, measured};
+pub use audit::{Audit, Ensemble, Options, Skipped, Worlds, audit, audit_by, measured};
 pub use bootstrap::{Bootstrap, Interval};
 pub use bounds::refute::Refutation;
 pub use curves::{Curve, Curves};

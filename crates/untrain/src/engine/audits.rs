@@ -11,7 +11,7 @@ use untrain_audit::attacks::athena::Athena;
 use untrain_audit::bounds::one_run::{self, Choice, Guesses};
 use untrain_audit::bounds::refute::Refutation;
 use untrain_audit::distances::relearn;
-use untrain_audit::{Audit, Membership, Scores, Verdict, audit, judge};
+use untrain_audit::{Audit, Membership, Scores, Verdict, audit_by};
 use untrain_core::{Dataset, Digest, Forget as _, Guarantee, Learner as _, Predictions, Seed};
 use untrain_ledger::{ModelRow, Operation, RequestRow};
 
@@ -143,14 +143,8 @@ impl Engine {
         let worlds = trained(&study, n_worlds, &kept, progress)?;
         let claim = worlds.iter().fold(Guarantee::Exact, |all, world| all.and(world.guarantee));
         let audit_options = untrain_audit::Options { seed, level: options.level, claim, ..untrain_audit::Options::default() };
-        let mut found = audit(&study.worlds(&worlds, places.clone())?, &audit_options)?;
-        if !options.metrics.is_empty() {
-            let wanted = |name: &String| options.metrics.contains(name);
-            found.evidence.retain(|evidence| wanted(&evidence.metric));
-            found.skipped.retain(|skipped| wanted(&skipped.metric));
-            found.curves.retain(|curves| wanted(&curves.metric));
-            found.judgement = judge(&mut found.evidence, options.level)?;
-        }
+        let wanted = |name: &str| options.metrics.is_empty() || options.metrics.iter().any(|metric| metric == name);
+        let found = audit_by(&study.worlds(&worlds, places.clone())?, &audit_options, wanted)?;
         let verdict = verdict(&found, &claim, &worlds);
         let median = |of: fn(&World) -> f64| median(worlds.iter().map(of).collect());
         Ok(AuditReport {

@@ -20,7 +20,7 @@ mod zip;
 use untrain_core::Digest;
 
 pub use self::check::{Checked, CheckpointSeen, Finding, Level, ModelChecked, PolicyFrom, Stated};
-pub use self::page::page;
+pub use self::page::{escaped, page};
 pub use self::report::report;
 use self::story::Story;
 pub use self::words::plain;

@@ -1,20 +1,21 @@
 //! What was forgotten is nowhere in the store: in no file and in no blob, plain, encoded or compressed.
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
+mod support;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use flate2::Compression;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use flate2::write::GzEncoder;
+use support::{blobs, files};
 use untrain::import::{self, Roles};
 use untrain::{Access, Engine, ForgetOptions, ImportOptions, OpenOptions, Recipe, TrainOptions};
-use untrain_ledger::Store;
 
 const LEARNERS: [(&str, &[(&str, &str)]); 4] =
     [("forest", &[("n_trees", "5")]), ("naive_bayes", &[]), ("logistic", &[]), ("sisa", &[("base", "forest"), ("n_shards", "2")])];
@@ -75,24 +76,7 @@ fn found(texts: &[Vec<u8>], marks: &[String]) -> Vec<String> {
 
 /// Every file of a store, and every blob decrypted.
 fn everything(dir: &Path) -> Vec<Vec<u8>> {
-    let mut texts = Vec::new();
-    let mut folders = vec![dir.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { texts.push(fs::read(path).unwrap()) }
-        }
-    }
-    let store = Store::open(dir, Access::Read, Duration::from_secs(10), &mut || ()).unwrap();
-    let mut digests = Vec::new();
-    for dataset in store.datasets().unwrap() {
-        digests.extend(dataset.parts.iter().map(|part| part.digest));
-        digests.extend(dataset.commitment.iter().flat_map(|commitment| &commitment.buckets).map(|bucket| bucket.digest));
-    }
-    digests.extend(store.models().unwrap().iter().flat_map(|model| [model.artefact, model.state]));
-    digests.extend(store.requests().unwrap().iter().filter_map(|row| store.evidence(row.number).unwrap()));
-    texts.extend(digests.iter().map(|digest| store.blob(digest).unwrap()));
-    texts
+    [files(dir), blobs(dir)].concat()
 }
 
 #[test]

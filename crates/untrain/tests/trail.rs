@@ -1,6 +1,8 @@
 //! The trail of a store: what is stated, once and without naming anybody, and what becomes of requests that take their time.
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fmt::Write as _;
@@ -12,10 +14,10 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use support::{blobs, files};
 use untrain::clock::{self, Regime};
 use untrain::import::{self, Roles};
 use untrain::{Access, Digest, Engine, Error, ForgetOptions, ImportOptions, OpenOptions, Recipe, Returning, TrainOptions};
-use untrain_ledger::Store;
 use untrain_ledger::envelope::Envelope;
 use untrain_ledger::keys::{Role, SecretKey, Signer, VerifierKey};
 use untrain_ledger::log::Log;
@@ -81,37 +83,8 @@ fn statements(dir: &Path) -> Vec<Statement> {
     (0..log.head().size).map(statement).collect()
 }
 
-/// The bytes of every blob of a store, decrypted.
-fn blobs(dir: &Path) -> Vec<Vec<u8>> {
-    let store = Store::open(dir, Access::Read, Duration::from_secs(10), &mut || ()).unwrap();
-    let mut digests = Vec::new();
-    for dataset in store.datasets().unwrap() {
-        digests.extend(dataset.parts.iter().map(|part| part.digest));
-        digests.extend(dataset.commitment.iter().flat_map(|commitment| &commitment.buckets).map(|bucket| bucket.digest));
-    }
-    digests.extend(store.models().unwrap().iter().flat_map(|model| [model.artefact, model.state]));
-    for row in store.requests().unwrap() {
-        digests.extend(store.held(row.number).unwrap());
-        digests.extend(store.evidence(row.number).unwrap());
-    }
-    let count = files(&dir.join("blobs")).len();
-    digests.sort_unstable();
-    digests.dedup();
-    assert_eq!(digests.len(), count, "a blob that no row refers to");
-    digests.iter().map(|digest| store.blob(digest).unwrap()).collect()
-}
-
 fn holds(bytes: &[Vec<u8>], marker: &[u8]) -> bool {
     bytes.iter().any(|bytes| bytes.windows(marker.len()).any(|window| window == marker))
-}
-
-fn files(dir: &Path) -> Vec<Vec<u8>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(fs::read(&path).unwrap()) }
-    }
-    found
 }
 
 #[test]

@@ -266,7 +266,8 @@ impl Page {
     }
 }
 
-fn escaped(text: &str) -> String {
+/// Text for HTML, in which nothing is markup and nothing is hidden (see [`plain`](super::plain)).
+pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in plain(text).chars() {
         match c {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use untrain_audit::{Interval, Measured};
-use untrain_ledger::receipt::plain;
+use untrain_ledger::receipt;
 
 /// What stands where there is no number.
 const NONE: &str = "–";
@@ -156,25 +156,9 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
-/// Text in which nothing is markup and nothing is hidden.
+/// Text of one line or more in which nothing is markup and nothing is hidden.
 pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for (turn, line) in text.split('\n').enumerate() {
-        if turn > 0 {
-            escaped.push_str("<br>");
-        }
-        for c in plain(line).chars() {
-            match c {
-                '&' => escaped.push_str("&amp;"),
-                '<' => escaped.push_str("&lt;"),
-                '>' => escaped.push_str("&gt;"),
-                '"' => escaped.push_str("&quot;"),
-                '\'' => escaped.push_str("&#39;"),
-                c => escaped.push(c),
-            }
-        }
-    }
-    escaped
+    text.split('\n').map(receipt::escaped).collect::<Vec<_>>().join("<br>")
 }
 
 #[cfg(test)]

@@ -380,7 +380,7 @@ pub struct AuditReport {
     pub seed: u64,
     /// What follows from all of it.
     pub verdict: AuditVerdict,
-    /// Whether an audit that was stopped and was of something else was given up.
+    /// Whether what an earlier audit of the model kept was of something else and was given up.
     pub replaced_an_audit: bool,
     /// The verdicts and the evidence.
     pub audit: untrain_audit::Audit,

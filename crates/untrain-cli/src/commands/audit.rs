@@ -101,7 +101,8 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     bar.clear();
     let report = report?;
     if report.replaced_an_audit {
-        app.words.warn("an audit of this model that was stopped was of another recipe, other records or other settings: it begins anew");
+        app.words
+            .warn("what an earlier audit of this model kept is of another recipe, other records or other settings: this one begins anew");
     }
     // The result first: it took long, and a page that cannot be written must not take it along.
     app.result(&report, human)?;

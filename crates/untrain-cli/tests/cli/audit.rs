@@ -52,7 +52,8 @@ fn each_record_is_told_how_exposed_it_is() {
 fn what_an_audit_cannot_do_is_refused_with_a_hint() {
     let place = Place::trained();
     let few = place.refused(2, &["audit", "income", "--worlds", "4"]);
-    assert!(few.contains("needs 10 models, has 4") && few.contains("hint: "), "{few}");
+    assert!(few.contains("needs 10 models, has 4") && few.contains("hint: ") && few.contains("--each"), "{few}");
+    assert!(!place.path("store/audits").exists(), "nothing was trained");
     let wrong = place.refused(2, &["audit", "income", "--attack", "zrf"]);
     assert!(wrong.contains("there is no such attack or metric; there are ulira-efficacy"), "{wrong}");
     place.write("ids.txt", "nobody\n");

@@ -11,7 +11,7 @@ use untrain_audit::attacks::athena::Athena;
 use untrain_audit::bounds::one_run::{self, Choice, Guesses};
 use untrain_audit::bounds::refute::Refutation;
 use untrain_audit::distances::relearn;
-use untrain_audit::{Audit, Membership, Scores, Verdict, audit_by};
+use untrain_audit::{Audit, MIN_WORLDS, Membership, Scores, Verdict, audit_by};
 use untrain_core::{Dataset, Digest, Forget as _, Guarantee, Learner as _, Predictions, Seed};
 use untrain_ledger::{ModelRow, Operation, RequestRow};
 
@@ -109,6 +109,11 @@ impl Engine {
     /// [`untrain_core::Error::UnknownIds`]; [`Error::Audit`] for too few worlds; those of the learner.
     pub fn audit(&self, model: &str, options: &AuditOptions, progress: &(dyn Fn(AuditProgress) + Sync)) -> Result<AuditReport> {
         let started = Instant::now();
+        // Before anything is trained, and before what an earlier audit kept gives way.
+        if let Some(found) = options.n_worlds.filter(|n| *n < MIN_WORLDS) {
+            let instead = Some("LiRA on each record, `untrain audit MODEL --each`");
+            return Err(untrain_audit::Error::TooFewModels { attack: "an audit", needed: MIN_WORLDS, found, instead }.into());
+        }
         let row = self.store.model(model)?;
         let recipe: Recipe = from_json(model, &row.recipe)?;
         let loaded = self.read(row.dataset.as_str())?;
@@ -325,7 +330,7 @@ fn affordable(study: &Study<'_>, budget: Duration) -> Result<usize> {
     (study.learner)(study.seed_of(0, Role::Second))?.fit(&study.data)?;
     let seconds = TRAININGS_A_WORLD * timer.elapsed().as_secs_f64().max(1e-6);
     let n = (budget.as_secs_f64() / seconds) as usize;
-    Ok((n / 2 * 2).clamp(untrain_audit::MIN_WORLDS, MOST_WORLDS))
+    Ok((n / 2 * 2).clamp(MIN_WORLDS, MOST_WORLDS))
 }
 
 /// The worlds, each on one thread, so that what they take can be compared.

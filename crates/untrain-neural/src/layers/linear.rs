@@ -1,0 +1,55 @@
+//! A matrix and a bias.
+
+use std::ops::Range;
+
+use super::{Found, Kept, Layer, Pass, Tape, add_columns, repeated};
+use crate::product::{Matrix, add_product};
+
+/// `y = x Wᵀ + b`, with `W` of shape `(n_outputs, n_inputs)`.
+#[derive(Debug)]
+pub(crate) struct Linear {
+    pub(crate) n_inputs: usize,
+    pub(crate) n_outputs: usize,
+    pub(crate) weight: Range<usize>,
+    pub(crate) bias: Range<usize>,
+}
+
+impl Linear {
+    fn matrix<'a>(&self, values: &'a [f32]) -> Matrix<'a> {
+        Matrix::new(&values[self.weight.clone()], self.n_outputs, self.n_inputs)
+    }
+}
+
+impl Layer for Linear {
+    fn forward(&self, pass: Pass<'_>, input: Vec<f32>, tape: Option<&mut Tape>) -> Vec<f32> {
+        let mut output = repeated(&pass.parameters[self.bias.clone()], pass.n);
+        add_product(Matrix::new(&input, pass.n, self.n_inputs), &self.matrix(pass.parameters).transposed(), &mut output);
+        if let Some(tape) = tape {
+            tape.kept.push(Kept::Values(input));
+        }
+        output
+    }
+
+    fn backward(&self, pass: Pass<'_>, tape: &mut Tape, output: Vec<f32>, found: &mut Found<'_, '_>, wanted: bool) -> Vec<f32> {
+        let input = tape.values();
+        let (x, dy) = (Matrix::new(&input, pass.n, self.n_inputs), Matrix::new(&output, pass.n, self.n_outputs));
+        if let Some(observer) = &mut found.observer {
+            observer(&self.weight, x, dy);
+        }
+        add_product(dy.transposed(), &x, &mut found.gradient[self.weight.clone()]);
+        add_columns(&output, &mut found.gradient[self.bias.clone()]);
+        if !wanted {
+            return Vec::new();
+        }
+        let mut gradient = vec![0.0; input.len()];
+        add_product(dy, &self.matrix(pass.parameters), &mut gradient);
+        gradient
+    }
+
+    fn tangent(&self, pass: Pass<'_>, direction: &[f32], input: Vec<f32>, rate: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
+        let mut change = repeated(&direction[self.bias.clone()], pass.n);
+        add_product(Matrix::new(&input, pass.n, self.n_inputs), &self.matrix(direction).transposed(), &mut change);
+        add_product(Matrix::new(&rate, pass.n, self.n_inputs), &self.matrix(pass.parameters).transposed(), &mut change);
+        (self.forward(pass, input, None), change)
+    }
+}

@@ -1,0 +1,242 @@
+//! The seam between networks and what is done to them: logits, gradients, directions, parameters by name.
+//!
+//! Training and every unlearning method is written against [`Network`] alone, so that whoever has those few operations of another
+//! kind of network gets all of them. [`Layered`] is ours.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use untrain_core::{Result, Seed};
+
+use crate::architecture::{Architecture, Blueprint};
+use crate::batch::{Batch, Logits};
+use crate::initial;
+use crate::layers::{Found, Layer as _, Observer, Pass, Shape, Statistics, Tape};
+use crate::layout::Layout;
+
+/// What a loss makes of the logits of a batch: its value, and its gradient in the logits.
+pub type Loss<'a> = dyn FnMut(&Logits) -> (f64, Logits) + 'a;
+
+/// What a pass over a batch finds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gradient {
+    /// The value of the loss.
+    pub loss: f64,
+    /// Its gradient in the parameters.
+    pub parameters: Vec<f32>,
+    /// Its gradient in the inputs, if that was asked for.
+    pub inputs: Vec<f32>,
+    /// The mean over chunks of the statistics that normalisation saw, as the buffers have them; empty without any.
+    pub statistics: Vec<f32>,
+}
+
+/// A differentiable classifier with named parameters.
+///
+/// # Contract
+///
+/// Every result is a pure function of the network and the arguments: not of threads, and not of what was asked before.
+pub trait Network: Send + Sync {
+    /// The parameters that gradients move, by name.
+    fn layout(&self) -> &Layout;
+    /// Their values.
+    fn parameters(&self) -> &[f32];
+    /// Their values, to be changed.
+    fn parameters_mut(&mut self) -> &mut [f32];
+    /// The statistics that normalisation remembers, by name.
+    fn buffer_layout(&self) -> &Layout;
+    /// Their values.
+    fn buffers(&self) -> &[f32];
+    /// Their values, to be changed.
+    fn buffers_mut(&mut self) -> &mut [f32];
+    /// A copy.
+    fn boxed(&self) -> Box<dyn Network>;
+    /// What it says of each example, `(n, classes)`.
+    fn logits(&self, batch: &Batch) -> Logits;
+    /// The gradient of a loss of all logits of a batch; that in the inputs only if it is `wanted`.
+    fn gradient(&self, batch: &Batch, statistics: Statistics, loss: &mut Loss<'_>, wanted: bool) -> Gradient;
+    /// The gradient of each example by itself, in order: `loss` gets the example's place and its logits.
+    ///
+    /// Statistics are those that are remembered: in a batch there would be no such thing as an example's own gradient.
+    fn example_gradients(&self, batch: &Batch, loss: &ExampleLoss<'_>, visit: &mut dyn FnMut(usize, &[f32]));
+    /// How fast the logits change when the parameters move along `direction`: the Jacobian times a vector.
+    fn tangent(&self, batch: &Batch, direction: &[f32]) -> Logits;
+    /// For each weight the two factors that its gradient is the product of, example after example; see [`Factors`].
+    fn factors(&self, batch: &Batch, loss: &ExampleLoss<'_>, visit: &mut Factors<'_>);
+}
+
+/// The loss of one example: from its place and its logits to the gradient in the logits.
+pub type ExampleLoss<'a> = dyn Fn(usize, &[f32]) -> Vec<f32> + Sync + 'a;
+
+/// Gets the place of a weight, and of one example the inputs `(positions, in)` and the output gradients `(positions, out)` of its
+/// layer, row after row. For a convolution the inputs of a position are a window: tap after tap, within it channel after channel.
+pub type Factors<'a> = dyn FnMut(&std::ops::Range<usize>, &[f32], &[f32]) + 'a;
+
+/// A network of this crate's layers.
+#[derive(Debug, Clone)]
+pub struct Layered {
+    architecture: Architecture,
+    blueprint: Arc<Blueprint>,
+    parameters: Vec<f32>,
+    buffers: Vec<f32>,
+    /// How many examples a thread works on at once: the statistics of normalisation, and the order of sums, depend on it.
+    chunk: usize,
+}
+
+impl Layered {
+    /// A network with the parameters that a seed decides.
+    ///
+    /// # Errors
+    ///
+    /// [`untrain_core::Error::Unfit`] and [`untrain_core::Error::Parameter`] if there is no such network for such examples.
+    pub fn new(architecture: Architecture, input: Shape, n_classes: usize, chunk: usize, seed: Seed) -> Result<Self> {
+        let blueprint = Arc::new(architecture.blueprint(input, n_classes)?);
+        let parameters = initial::parameters(&architecture, &blueprint.parameters, seed);
+        let buffers = initial::buffers(&blueprint.buffers);
+        Ok(Self { architecture, blueprint, parameters, buffers, chunk: chunk.max(1) })
+    }
+
+    /// What it looks like.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// The shape of an example.
+    pub fn input(&self) -> Shape {
+        self.blueprint.input
+    }
+
+    /// How many classes it tells apart.
+    pub fn n_classes(&self) -> usize {
+        self.blueprint.n_classes
+    }
+
+    fn pass(&self, statistics: Statistics, n: usize) -> Pass<'_> {
+        Pass { parameters: &self.parameters, buffers: &self.buffers, statistics, n }
+    }
+
+    /// The examples of each chunk: as many chunks as needed, and none smaller than another by more than one.
+    fn chunks(&self, n: usize) -> Vec<std::ops::Range<usize>> {
+        let parts = n.div_ceil(self.chunk).max(1);
+        (0..parts).map(|part| part * n / parts..(part + 1) * n / parts).collect()
+    }
+
+    /// The gradient of one chunk, given that of its logits.
+    fn backward(&self, pass: Pass<'_>, mut tape: Tape, logits: Vec<f32>, wanted: bool, observer: Option<&mut Observer<'_>>) -> (Vec<f32>, Vec<f32>) {
+        let mut gradient = vec![0.0; self.parameters.len()];
+        let mut found = Found { gradient: &mut gradient, observer };
+        let inputs = self.blueprint.layers.backward(pass, &mut tape, logits, &mut found, wanted);
+        (gradient, inputs)
+    }
+
+    fn one_by_one(&self, batch: &Batch, loss: &ExampleLoss<'_>, i: usize, observer: Option<&mut Observer<'_>>) -> Vec<f32> {
+        let pass = self.pass(Statistics::Remembered, 1);
+        let mut tape = Tape::default();
+        let logits = self.blueprint.layers.forward(pass, batch.values(i..i + 1).to_vec(), Some(&mut tape));
+        self.backward(pass, tape, loss(i, &logits), false, observer).0
+    }
+}
+
+impl Network for Layered {
+    fn layout(&self) -> &Layout {
+        &self.blueprint.parameters
+    }
+
+    fn parameters(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    fn parameters_mut(&mut self) -> &mut [f32] {
+        &mut self.parameters
+    }
+
+    fn buffer_layout(&self) -> &Layout {
+        &self.blueprint.buffers
+    }
+
+    fn buffers(&self) -> &[f32] {
+        &self.buffers
+    }
+
+    fn buffers_mut(&mut self) -> &mut [f32] {
+        &mut self.buffers
+    }
+
+    fn boxed(&self) -> Box<dyn Network> {
+        Box::new(self.clone())
+    }
+
+    fn logits(&self, batch: &Batch) -> Logits {
+        let parts = self.chunks(batch.len()).into_par_iter().map(|chunk| {
+            let pass = self.pass(Statistics::Remembered, chunk.len());
+            self.blueprint.layers.forward(pass, batch.values(chunk).to_vec(), None)
+        });
+        Logits::new(self.n_classes(), parts.collect::<Vec<_>>().concat())
+    }
+
+    fn gradient(&self, batch: &Batch, statistics: Statistics, loss: &mut Loss<'_>, wanted: bool) -> Gradient {
+        let chunks = self.chunks(batch.len());
+        let forward = |chunk: &std::ops::Range<usize>| {
+            let mut tape = Tape::default();
+            let pass = self.pass(statistics, chunk.len());
+            let logits = self.blueprint.layers.forward(pass, batch.values(chunk.clone()).to_vec(), Some(&mut tape));
+            (logits, tape)
+        };
+        let (logits, tapes): (Vec<Vec<f32>>, Vec<Tape>) = chunks.par_iter().map(forward).unzip();
+        let (value, gradient) = loss(&Logits::new(self.n_classes(), logits.concat()));
+        let statistics_seen = self.seen(&tapes);
+        let backward = |(chunk, tape): (&std::ops::Range<usize>, Tape)| {
+            let pass = self.pass(statistics, chunk.len());
+            self.backward(pass, tape, gradient.rows(chunk.clone()).to_vec(), wanted, None)
+        };
+        let (parts, inputs): (Vec<Vec<f32>>, Vec<Vec<f32>>) = chunks.par_iter().zip(tapes).map(backward).unzip();
+        Gradient { loss: value, parameters: sum(parts), inputs: inputs.concat(), statistics: statistics_seen }
+    }
+
+    fn example_gradients(&self, batch: &Batch, loss: &ExampleLoss<'_>, visit: &mut dyn FnMut(usize, &[f32])) {
+        for chunk in self.chunks(batch.len()) {
+            let gradients: Vec<Vec<f32>> = chunk.clone().into_par_iter().map(|i| self.one_by_one(batch, loss, i, None)).collect();
+            chunk.zip(&gradients).for_each(|(i, gradient)| visit(i, gradient));
+        }
+    }
+
+    fn tangent(&self, batch: &Batch, direction: &[f32]) -> Logits {
+        let parts = self.chunks(batch.len()).into_par_iter().map(|chunk| {
+            let pass = self.pass(Statistics::Remembered, chunk.len());
+            let input = batch.values(chunk).to_vec();
+            let rate = vec![0.0; input.len()];
+            self.blueprint.layers.tangent(pass, direction, input, rate).1
+        });
+        Logits::new(self.n_classes(), parts.collect::<Vec<_>>().concat())
+    }
+
+    fn factors(&self, batch: &Batch, loss: &ExampleLoss<'_>, visit: &mut Factors<'_>) {
+        for i in 0..batch.len() {
+            let mut observer = |weight: &std::ops::Range<usize>, inputs: crate::product::Matrix<'_>, outputs: crate::product::Matrix<'_>| {
+                visit(weight, inputs.values(), outputs.values());
+            };
+            self.one_by_one(batch, loss, i, Some(&mut observer));
+        }
+    }
+}
+
+impl Layered {
+    /// The mean over chunks of what normalisation saw.
+    fn seen(&self, tapes: &[Tape]) -> Vec<f32> {
+        let mut mean = vec![0.0; if tapes.iter().any(|tape| !tape.statistics.is_empty()) { self.buffers.len() } else { 0 }];
+        for (range, values) in tapes.iter().flat_map(|tape| &tape.statistics) {
+            mean[range.clone()].iter_mut().zip(values).for_each(|(mean, value)| *mean += value / tapes.len() as f32);
+        }
+        mean
+    }
+}
+
+/// The sum of vectors, in their order.
+fn sum(parts: Vec<Vec<f32>>) -> Vec<f32> {
+    let mut parts = parts.into_iter();
+    let mut total = parts.next().unwrap_or_default();
+    parts.for_each(|part| total.iter_mut().zip(part).for_each(|(total, value)| *total += value));
+    total
+}
+
+#[cfg(test)]
+mod tests;

@@ -121,7 +121,14 @@ impl Layered {
     }
 
     /// The gradient of one chunk, given that of its logits.
-    fn backward(&self, pass: Pass<'_>, mut tape: Tape, logits: Vec<f32>, wanted: bool, observer: Option<&mut Observer<'_>>) -> (Vec<f32>, Vec<f32>) {
+    fn backward(
+        &self,
+        pass: Pass<'_>,
+        mut tape: Tape,
+        logits: Vec<f32>,
+        wanted: bool,
+        observer: Option<&mut Observer<'_>>,
+    ) -> (Vec<f32>, Vec<f32>) {
         let mut gradient = vec![0.0; self.parameters.len()];
         let mut found = Found { gradient: &mut gradient, observer };
         let inputs = self.blueprint.layers.backward(pass, &mut tape, logits, &mut found, wanted);
@@ -211,9 +218,10 @@ impl Network for Layered {
 
     fn factors(&self, batch: &Batch, loss: &ExampleLoss<'_>, visit: &mut Factors<'_>) {
         for i in 0..batch.len() {
-            let mut observer = |weight: &std::ops::Range<usize>, inputs: crate::product::Matrix<'_>, outputs: crate::product::Matrix<'_>| {
-                visit(weight, inputs.values(), outputs.values());
-            };
+            let mut observer =
+                |weight: &std::ops::Range<usize>, inputs: crate::product::Matrix<'_>, outputs: crate::product::Matrix<'_>| {
+                    visit(weight, inputs.values(), outputs.values());
+                };
             self.one_by_one(batch, loss, i, Some(&mut observer));
         }
     }

@@ -43,7 +43,11 @@ struct Taps {
 impl Conv {
     /// A kernel of `size`, moved by `stride` over an image with `padding` pixels of zeros around it.
     pub(crate) fn new(
-        input: Shape, channels: usize, (size, stride, padding): (usize, usize, usize), weight: Range<usize>, bias: Option<Range<usize>>,
+        input: Shape,
+        channels: usize,
+        (size, stride, padding): (usize, usize, usize),
+        weight: Range<usize>,
+        bias: Option<Range<usize>>,
     ) -> Self {
         let length = |pixels: usize| (pixels + 2 * padding).saturating_sub(size) / stride + 1;
         let output = Shape { channels, height: length(input.height), width: length(input.width) };
@@ -65,9 +69,8 @@ impl Conv {
         let at = |output: usize, input: usize, tap: usize| values[(output * inputs + input) * taps + tap];
         let (rows, columns) = if forward { (inputs, outputs) } else { (outputs, inputs) };
         let rows = (0..taps).flat_map(|tap| (0..rows).map(move |row| (tap, row)));
-        let turned = rows.flat_map(|(tap, row)| {
-            (0..columns).map(move |column| if forward { at(column, row, tap) } else { at(row, column, tap) })
-        });
+        let turned =
+            rows.flat_map(|(tap, row)| (0..columns).map(move |column| if forward { at(column, row, tap) } else { at(row, column, tap) }));
         turned.collect()
     }
 
@@ -188,7 +191,10 @@ impl Taps {
         for channel in (0..to).step_by(WIDTH) {
             let width = WIDTH.min(to - channel);
             let mut panel = vec![[0.0; WIDTH]; self.n_taps * from];
-            panel.iter_mut().zip(weights.chunks_exact(to)).for_each(|(place, row)| place[..width].copy_from_slice(&row[channel..channel + width]));
+            panel
+                .iter_mut()
+                .zip(weights.chunks_exact(to))
+                .for_each(|(place, row)| place[..width].copy_from_slice(&row[channel..channel + width]));
             let (panel, zeros) = (&panel[..], &zeros[..]);
             pulp::Arch::new().dispatch(
                 #[inline(always)]
@@ -201,7 +207,14 @@ impl Taps {
     #[expect(clippy::too_many_arguments, reason = "the innermost loops of all convolutions, called in one place")]
     #[inline(always)]
     fn windows_times(
-        &self, pixels: usize, source: &[f32], zeros: &[f32], panel: &[[f32; WIDTH]], target: &mut [f32], stride: usize, width: usize,
+        &self,
+        pixels: usize,
+        source: &[f32],
+        zeros: &[f32],
+        panel: &[[f32; WIDTH]],
+        target: &mut [f32],
+        stride: usize,
+        width: usize,
     ) {
         let from = zeros.len();
         for first in (0..pixels).step_by(PIXELS) {

@@ -84,7 +84,8 @@ impl Layer for BatchNorm {
             return output;
         }
         let rows = (output.len() / channels) as f32;
-        let (scales, shifts): (Vec<f32>, Vec<f32>) = (scales.iter().map(|sum| sum / rows).collect(), shifts.iter().map(|sum| sum / rows).collect());
+        let (scales, shifts): (Vec<f32>, Vec<f32>) =
+            (scales.iter().map(|sum| sum / rows).collect(), shifts.iter().map(|sum| sum / rows).collect());
         for (row, normal) in output.chunks_exact_mut(channels).zip(normal.chunks_exact(channels)) {
             for channel in 0..channels {
                 row[channel] = factor[channel] * (row[channel] - shifts[channel] - normal[channel] * scales[channel]);

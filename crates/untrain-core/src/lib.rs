@@ -21,6 +21,7 @@ mod fixed;
 mod gram;
 mod guarantee;
 mod hash;
+pub mod hyperparameters;
 mod learner;
 mod prediction;
 mod schema;

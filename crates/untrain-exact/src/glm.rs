@@ -6,8 +6,8 @@ use untrain_core::{Artefact, Dataset, Importance, Kind, Predictions, Reader, Res
 use crate::convex::{Loss, Work, exp};
 use crate::encode::{Design, Preprocessing, Targets, Wanted};
 use crate::encoded::{Encoded, Method, encoded_learner, unfit};
-use crate::hyperparameters::{Hyperparameters, refuse};
 use crate::optimum::{self, Linear, Optimum, Wish};
+use untrain_core::hyperparameters::{Hyperparameters, refuse};
 
 pub(crate) const ARTEFACT: &[u8; 8] = b"UNTRglm\x01";
 

@@ -11,11 +11,11 @@ use untrain_core::{Error, Reader, Result, Seed, Writer, mix, one_of};
 
 use crate::encode::{Design, Preprocessing, Wanted};
 use crate::encoded::{Method, encoded_learner};
-use crate::hyperparameters::{Hyperparameters, refuse, within};
 use crate::points::{Grain, Point, Space};
 pub(crate) use artefact::ARTEFACT;
 pub use artefact::KMeansArtefact;
 use cluster::{Cluster, Effort, Weighted};
+use untrain_core::hyperparameters::{Hyperparameters, refuse, within};
 
 /// The hyperparameters of k-means, under scikit-learn's names where it has them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

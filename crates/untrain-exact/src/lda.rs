@@ -6,9 +6,9 @@ use untrain_core::{Error, Reader, Result, Writer};
 use crate::Hyperparameters;
 use crate::encode::{Design, Preprocessing, Wanted};
 use crate::encoded::{Method, encoded_learner, unfit};
-use crate::hyperparameters::refuse;
 use crate::linear::{LinearArtefact, Link, bounded};
 use crate::moments::Moments;
+use untrain_core::hyperparameters::refuse;
 
 /// The learner.
 ///

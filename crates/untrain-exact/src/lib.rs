@@ -9,7 +9,6 @@ mod encode;
 mod encoded;
 mod forest;
 mod glm;
-mod hyperparameters;
 mod kmeans;
 mod knn;
 mod lanes;
@@ -39,7 +38,6 @@ pub use forest::{
     Criterion, Forest, ForestArtefact, ForestFeature, ForestModel, ForestNode, MaxFeatures, Memory, NamedMaxFeatures, Params,
 };
 pub use glm::{Glm, GlmArtefact, GlmLoss, GlmModel, GlmParams};
-pub use hyperparameters::Hyperparameters;
 pub use kmeans::{KMeans, KMeansArtefact, KMeansParams};
 pub use knn::{Knn, KnnArtefact, KnnModel, KnnParams, Metric, NeighbourIndex, Weights};
 pub use lda::{Lda, LdaParams};
@@ -56,6 +54,7 @@ pub use ridge::{Ridge, RidgeParams};
 pub use sgd::{Sgd, SgdArtefact, SgdModel, SgdParams};
 pub use sisa::{Aggregation, ShardBy, ShardSizes, Sisa, SisaArtefact, SisaModel, SisaParams};
 pub use text::{Text, TextClassifier, TextModel, TextParams};
+pub use untrain_core::hyperparameters::Hyperparameters;
 
 type Read = fn(&[u8]) -> Result<Box<dyn Artefact>>;
 

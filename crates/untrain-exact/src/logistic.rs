@@ -6,8 +6,8 @@ use untrain_core::{Artefact, Dataset, Importance, Kind, Predictions, Reader, Res
 use crate::convex::{Loss, Work, exp};
 use crate::encode::{Design, Preprocessing, Wanted};
 use crate::encoded::{Encoded, Method, encoded_learner};
-use crate::hyperparameters::Hyperparameters;
 use crate::optimum::{self, Linear, Optimum, Wish};
+use untrain_core::hyperparameters::Hyperparameters;
 
 pub(crate) const ARTEFACT: &[u8; 8] = b"UNTRlog\x01";
 

@@ -11,10 +11,10 @@ use untrain_core::{Dataset, Kind as ColumnKind, Reader, Result, Writer};
 
 use crate::encode::{Design, Preprocessing, Wanted};
 use crate::encoded::{Encoded, Method, encoded_learner, unfit};
-use crate::hyperparameters::{Hyperparameters, refuse};
 pub(crate) use artefact::ARTEFACT;
 pub use artefact::NaiveBayesArtefact;
 use counts::{ClassCounts, Lens};
+use untrain_core::hyperparameters::{Hyperparameters, refuse};
 
 /// A naive Bayes classifier for any number of classes.
 ///

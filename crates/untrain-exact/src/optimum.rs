@@ -256,7 +256,10 @@ pub(crate) const GRIDS: std::ops::RangeInclusive<u32> = 4..=30;
 /// Checks the hyperparameters that all have.
 pub(crate) fn check(alpha: f64, grid: u32) -> Result<()> {
     if !(alpha.is_finite() && (alpha == 0.0 || (1e-12..=1e12).contains(&alpha))) {
-        return Err::<(), Error>(crate::hyperparameters::refuse("alpha", format!("{alpha} is out of range; it is 0, or 1e-12 to 1e12")));
+        return Err::<(), Error>(untrain_core::hyperparameters::refuse(
+            "alpha",
+            format!("{alpha} is out of range; it is 0, or 1e-12 to 1e12"),
+        ));
     }
-    crate::hyperparameters::within("grid", grid, *GRIDS.start(), *GRIDS.end())
+    untrain_core::hyperparameters::within("grid", grid, *GRIDS.start(), *GRIDS.end())
 }

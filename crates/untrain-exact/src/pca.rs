@@ -9,11 +9,11 @@ use crate::Hyperparameters;
 use crate::eigen;
 use crate::encode::{Design, Preprocessing, Wanted};
 use crate::encoded::{Method, encoded_learner};
-use crate::hyperparameters::within;
 use crate::moments::Moments;
 use artefact::Component;
 pub(crate) use artefact::MAGIC;
 pub use artefact::PcaArtefact;
+use untrain_core::hyperparameters::within;
 
 /// A direction with less than this share of the variance of the first is rounding, and no component.
 const NOTHING: f64 = 1.0 / (1_u64 << 40) as f64;

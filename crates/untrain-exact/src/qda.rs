@@ -9,11 +9,11 @@ use untrain_core::{Error, Reader, Result, Writer};
 use crate::Hyperparameters;
 use crate::encode::{Design, Preprocessing, Targets, Wanted};
 use crate::encoded::{Method, encoded_learner, unfit};
-use crate::hyperparameters::refuse;
 use crate::moments::{Moments, Term};
 pub(crate) use artefact::MAGIC;
 use artefact::Normal;
 pub use artefact::QdaArtefact;
+use untrain_core::hyperparameters::refuse;
 
 /// The learner.
 ///

@@ -9,9 +9,9 @@ use crate::Hyperparameters;
 use crate::cholesky::{COLLINEAR, Cholesky, Dependent, UNKNOWN};
 use crate::encode::{Design, Preprocessing, Wanted};
 use crate::encoded::{Method, encoded_learner, unfit};
-use crate::hyperparameters::refuse;
 use crate::linear::{LinearArtefact, Link, bounded, outputs};
 use crate::moments::{Moments, Term};
+use untrain_core::hyperparameters::refuse;
 
 /// A penalty so large leaves a weight no digit.
 const MOST: f64 = 1e200;

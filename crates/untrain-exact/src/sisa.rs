@@ -28,9 +28,9 @@ pub use cost::ShardSizes;
 pub use params::{Aggregation, ShardBy, SisaParams};
 
 use crate::Hyperparameters as _;
-use crate::hyperparameters::refuse;
 use seats::{Seated, Seats};
 use shard::{Change, Part, Shard};
+use untrain_core::hyperparameters::refuse;
 
 /// The combinator: any learner, sharded.
 ///

@@ -5,9 +5,9 @@ use untrain_core::{AnyLearner, AnyModel, Dataset, Error, Forget, Guarantee, Kind
 
 use crate::encode::Preprocessing;
 use crate::encoded::unfit;
-use crate::hyperparameters::{Hyperparameters, refuse, within};
 use crate::logistic::{Logistic, LogisticParams};
 use crate::naive_bayes::{NaiveBayes, NaiveBayesParams};
+use untrain_core::hyperparameters::{Hyperparameters, refuse, within};
 
 /// A classifier of raw text.
 ///

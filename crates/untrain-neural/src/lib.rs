@@ -11,6 +11,7 @@ mod initial;
 mod layers;
 mod layout;
 pub mod loss;
+pub mod methods;
 mod network;
 mod noise;
 mod optimiser;

@@ -48,8 +48,18 @@ pub trait Network: Send + Sync {
     fn buffers(&self) -> &[f32];
     /// Their values, to be changed.
     fn buffers_mut(&mut self) -> &mut [f32];
+    /// How many classes it tells apart.
+    fn n_classes(&self) -> usize;
     /// A copy.
     fn boxed(&self) -> Box<dyn Network>;
+    /// A copy that tells another number of classes apart: the first ones as before, new ones as a network begins.
+    ///
+    /// # Errors
+    ///
+    /// As the network's making.
+    fn with_classes(&self, n_classes: usize, seed: Seed) -> Result<Box<dyn Network>>;
+    /// What its last layer makes the logits of, `(n, features)`.
+    fn features(&self, batch: &Batch) -> Logits;
     /// What it says of each example, `(n, classes)`.
     fn logits(&self, batch: &Batch) -> Logits;
     /// The gradient of a loss of all logits of a batch; that in the inputs only if it is `wanted`.
@@ -103,11 +113,6 @@ impl Layered {
     /// The shape of an example.
     pub fn input(&self) -> Shape {
         self.blueprint.input
-    }
-
-    /// How many classes it tells apart.
-    pub fn n_classes(&self) -> usize {
-        self.blueprint.n_classes
     }
 
     fn pass(&self, statistics: Statistics, n: usize) -> Pass<'_> {
@@ -168,8 +173,35 @@ impl Network for Layered {
         &mut self.buffers
     }
 
+    fn n_classes(&self) -> usize {
+        self.blueprint.n_classes
+    }
+
     fn boxed(&self) -> Box<dyn Network> {
         Box::new(self.clone())
+    }
+
+    fn with_classes(&self, n_classes: usize, seed: Seed) -> Result<Box<dyn Network>> {
+        let mut other = Self::new(self.architecture.clone(), self.blueprint.input, n_classes, self.chunk, seed)?;
+        let pairs = self.layout().entries().iter().zip(other.blueprint.parameters.entries().to_vec());
+        for (from, to) in pairs {
+            // Classes are the rows of the last layer, so what both have comes first.
+            let n = from.range.len().min(to.range.len());
+            other.parameters[to.range.start..][..n].copy_from_slice(&self.parameters[from.range.start..][..n]);
+        }
+        other.buffers.clone_from(&self.buffers);
+        Ok(Box::new(other))
+    }
+
+    fn features(&self, batch: &Batch) -> Logits {
+        let layers = &self.blueprint.layers.0;
+        let parts = self.chunks(batch.len()).into_par_iter().map(|chunk| {
+            let pass = self.pass(Statistics::Remembered, chunk.len());
+            let input = batch.values(chunk).to_vec();
+            layers[..layers.len() - 1].iter().fold(input, |values, layer| layer.forward(pass, values, None))
+        });
+        let values = parts.collect::<Vec<_>>().concat();
+        Logits::new(values.len() / batch.len().max(1), values)
     }
 
     fn logits(&self, batch: &Batch) -> Logits {

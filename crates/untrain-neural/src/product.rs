@@ -93,11 +93,9 @@ pub(crate) fn add_product(left: Matrix<'_>, right: &impl Columns, product: &mut 
         pack_left(left, first, depth, &mut strips);
         for column in (0..width).step_by(WIDTH) {
             right.pack(first, column, &mut panel[..depth]);
-            let (panel, strips) = (&panel[..depth], &strips[..]);
-            pulp::Arch::new().dispatch(
-                #[inline(always)]
-                || columns(strips, panel, &mut product[column..], width, height, WIDTH.min(width - column)),
-            );
+            let product = &mut product[column..];
+            let task = Strip { strips: &strips, panel: &panel[..depth], product, stride: width, height, width: WIDTH.min(width - column) };
+            pulp::Arch::new().dispatch(task);
         }
     }
 }
@@ -117,27 +115,42 @@ fn pack_left(left: Matrix<'_>, first: usize, depth: usize, strips: &mut Vec<[f32
 }
 
 /// Adds to up to [`WIDTH`] columns of the product, which lie `stride` apart by rows.
-#[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
-#[inline(always)]
-fn columns(strips: &[[f32; HEIGHT]], panel: &[[f32; WIDTH]], product: &mut [f32], stride: usize, height: usize, width: usize) {
-    for (strip, left) in strips.chunks_exact(panel.len()).enumerate() {
-        let start = strip * HEIGHT;
-        let rows = HEIGHT.min(height - start);
-        let mut sums = [[0.0_f32; WIDTH]; HEIGHT];
-        for (row, sums) in sums.iter_mut().enumerate().take(rows) {
-            let place = (start + row) * stride;
-            sums[..width].copy_from_slice(&product[place..place + width]);
-        }
-        for (left, right) in left.iter().zip(panel) {
-            for row in 0..HEIGHT {
-                for column in 0..WIDTH {
-                    sums[row][column] = left[row].mul_add(right[column], sums[row][column]);
+///
+/// The loops stand in a type of their own because `pulp` compiles for wide registers what it can inline, and a closure is not.
+struct Strip<'a> {
+    strips: &'a [[f32; HEIGHT]],
+    panel: &'a [[f32; WIDTH]],
+    product: &'a mut [f32],
+    stride: usize,
+    height: usize,
+    width: usize,
+}
+
+impl pulp::NullaryFnOnce for Strip<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { strips, panel, product, stride, height, width } = self;
+        for (strip, left) in strips.chunks_exact(panel.len()).enumerate() {
+            let start = strip * HEIGHT;
+            let rows = HEIGHT.min(height - start);
+            let mut sums = [[0.0_f32; WIDTH]; HEIGHT];
+            for (row, sums) in sums.iter_mut().enumerate().take(rows) {
+                let place = (start + row) * stride;
+                sums[..width].copy_from_slice(&product[place..place + width]);
+            }
+            for (left, right) in left.iter().zip(panel) {
+                for row in 0..HEIGHT {
+                    for column in 0..WIDTH {
+                        sums[row][column] = left[row].mul_add(right[column], sums[row][column]);
+                    }
                 }
             }
-        }
-        for (row, sums) in sums.iter().enumerate().take(rows) {
-            let place = (start + row) * stride;
-            product[place..place + width].copy_from_slice(&sums[..width]);
+            for (row, sums) in sums.iter().enumerate().take(rows) {
+                let place = (start + row) * stride;
+                product[place..place + width].copy_from_slice(&sums[..width]);
+            }
         }
     }
 }

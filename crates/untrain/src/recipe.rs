@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use untrain_core::hyperparameters::{self, Settings, complete, unknown};
 use untrain_core::{AnyLearner, Dataset, Error, Result, Seed, Task, mix, nearest};
 use untrain_exact::Hyperparameters;
 use untrain_exact::{Forest, Params as ForestParams};
@@ -144,9 +145,6 @@ pub const LEARNERS: &[LearnerEntry] = &[
 const MAX_DEPTH: usize = 4;
 
 const PURPOSE_BASE: u64 = 0x6261_7365_0000_0000; // "base"
-
-/// Hyperparameters by name.
-type Settings = Map<String, Value>;
 
 /// A learner, its hyperparameters and a seed.
 ///
@@ -308,34 +306,12 @@ impl Recipe {
 
     /// The hyperparameters as a learner has them.
     fn read<P: Hyperparameters>(&self) -> Result<P> {
-        let reason = |error: serde_json::Error| Error::Malformed { what: "recipe", reason: error.to_string() };
-        serde_json::from_value(Value::Object(self.params.clone())).map_err(reason)
+        hyperparameters::read(&self.params)
     }
 
     fn task(&self) -> Result<Task> {
         self.task.ok_or_else(|| Error::Malformed { what: "recipe", reason: "its task is not settled".to_owned() })
     }
-}
-
-/// Completes hyperparameters with the defaults, and checks each by itself, so that the error names it, and then all together.
-fn complete<P: Hyperparameters>(settings: Settings) -> Result<Settings> {
-    let malformed = |error: serde_json::Error| Error::Malformed { what: "recipe", reason: error.to_string() };
-    let Value::Object(mut params) = serde_json::to_value(P::default()).map_err(malformed)? else { return Ok(Map::new()) };
-    for (key, value) in settings {
-        if !params.contains_key(&key) {
-            return Err(unknown(&key, params.keys().map(String::as_str).chain(["task"])));
-        }
-        let reason = format!("it cannot be {value}");
-        params.insert(key.clone(), value);
-        let read = serde_json::from_value::<P>(Value::Object(params.clone()));
-        let read = read.map_err(|_| Error::Parameter { name: key, reason, nearest: None })?;
-        // Numbers come back as the learner has them: 1 as 1.0 where it has a float.
-        if let Value::Object(written) = serde_json::to_value(read).map_err(malformed)? {
-            params = written;
-        }
-    }
-    serde_json::from_value::<P>(Value::Object(params.clone())).map_err(malformed)?.check()?;
-    Ok(params)
 }
 
 /// Completes the hyperparameters of "sisa", and those of its base, which may stand in a table or as `base_params.NAME`.
@@ -374,10 +350,6 @@ fn complete_sisa(settings: Settings) -> Result<Settings> {
         return Err(Error::Parameter { name: "base".to_owned(), reason, nearest: None });
     }
     Ok(params)
-}
-
-fn unknown<'a>(key: &str, names: impl Iterator<Item = &'a str>) -> Error {
-    Error::Parameter { name: key.to_owned(), reason: "there is no such key".to_owned(), nearest: nearest(key, names) }
 }
 
 /// Whether the target holds nothing but 0 and 1, which means classes more often than numbers.

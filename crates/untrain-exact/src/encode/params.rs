@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use untrain_core::{Reader, Result, Task, Writer};
 
-use crate::hyperparameters::{refuse, within};
+use untrain_core::hyperparameters::{refuse, within};
 
 /// How the columns of a dataset become the features of a learner.
 ///

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use untrain_core::{Result, Writer};
 
-use crate::hyperparameters::{Hyperparameters, refuse, within};
+use untrain_core::hyperparameters::{Hyperparameters, refuse, within};
 
 /// How many features a node considers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use untrain_core::{Reader, Result, Writer};
 
 use crate::encode::Preprocessing;
-use crate::hyperparameters::{Hyperparameters, within};
+use untrain_core::hyperparameters::{Hyperparameters, within};
 
 /// What a neighbour counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -160,7 +160,7 @@ pub(super) fn write_params(params: &NaiveBayesParams, out: &mut Writer) {
 }
 
 fn read_params(input: &mut Reader<'_>) -> Result<NaiveBayesParams> {
-    use crate::hyperparameters::Hyperparameters as _;
+    use untrain_core::hyperparameters::Hyperparameters as _;
     let byte = input.u8()?;
     let kind = NaiveBayesKind::of_byte(byte).ok_or_else(|| input.malformed(format!("there is no kind {byte}")))?;
     let (alpha, threshold, var_smoothing) = (input.f64()?, input.f64()?, input.f64()?);

@@ -99,7 +99,7 @@ impl Layout {
         };
         let item = &schema.columns[place];
         if item.role != Role::Feature {
-            return Err(crate::hyperparameters::refuse("item", format!("\"{}\" is not a feature", item.name)));
+            return Err(untrain_core::hyperparameters::refuse("item", format!("\"{}\" is not a feature", item.name)));
         }
         let value = match schema.target() {
             Some((_, column)) if column.kind == Kind::Categorical => {
@@ -132,7 +132,7 @@ fn only_item(data: &Dataset) -> Result<usize> {
         ([], _) => Err(Error::Schema { reason: "there is no feature to hold the items".to_owned() }),
         _ => {
             let names: Vec<&str> = features.iter().map(|(_, column)| column.name.as_str()).collect();
-            Err(crate::hyperparameters::refuse("item", format!("it has to name the column of items: {}", names.join(", "))))
+            Err(untrain_core::hyperparameters::refuse("item", format!("it has to name the column of items: {}", names.join(", "))))
         }
     }
 }
@@ -154,7 +154,7 @@ impl Interactions {
     pub(super) fn of(params: &RecommendParams, data: &Dataset) -> Result<Self> {
         let layout = Layout::of(data, params.item.as_deref())?;
         if params.min_value.is_some() && layout.value.is_none() {
-            return Err(crate::hyperparameters::refuse("min_value", "it needs a target, which holds the values"));
+            return Err(untrain_core::hyperparameters::refuse("min_value", "it needs a target, which holds the values"));
         }
         let binary = params.min_value.is_some() || layout.value.is_none() || params.is_jaccard();
         let mut interactions = Self {

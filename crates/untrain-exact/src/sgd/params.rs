@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use untrain_core::{Result, Writer};
 
-use crate::hyperparameters::{Hyperparameters, refuse, within};
+use untrain_core::hyperparameters::{Hyperparameters, refuse, within};
 
 /// The hyperparameters of [`super::Sgd`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use untrain_core::{Result, Writer};
 
-use crate::hyperparameters::{Hyperparameters, refuse, within};
+use untrain_core::hyperparameters::{Hyperparameters, refuse, within};
 
 /// With more shards the weights of stacking would take longer than the retraining that sharding saves.
 const MAX_STACKED: u32 = 256;

@@ -195,27 +195,39 @@ impl Taps {
                 .iter_mut()
                 .zip(weights.chunks_exact(to))
                 .for_each(|(place, row)| place[..width].copy_from_slice(&row[channel..channel + width]));
-            let (panel, zeros) = (&panel[..], &zeros[..]);
-            pulp::Arch::new().dispatch(
-                #[inline(always)]
-                || self.windows_times(pixels, source, zeros, panel, &mut target[channel..], to, width),
-            );
+            let target = &mut target[channel..];
+            pulp::Arch::new().dispatch(Windows { taps: self, pixels, source, zeros: &zeros, panel: &panel, target, stride: to, width });
         }
     }
 
-    #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
-    #[expect(clippy::too_many_arguments, reason = "the innermost loops of all convolutions, called in one place")]
+    /// Adds to each weight, `(tap, from)` by `to`, the products of what its tap reads and what the target has, over all pixels.
+    fn add_outer(&self, n: usize, source: &[f32], from: usize, target: &[f32], to: usize, weights: &mut [f32]) {
+        for image in 0..n {
+            let source = &source[image * self.source_pixels * from..(image + 1) * self.source_pixels * from];
+            let target = &target[image * self.target_pixels * to..(image + 1) * self.target_pixels * to];
+            pulp::Arch::new().dispatch(Outer { taps: self, source, from, target, to, weights: &mut *weights });
+        }
+    }
+}
+
+/// The innermost loops of [`Taps::add_windows`]: up to [`WIDTH`] channels of the target, which lie `stride` apart by pixels.
+struct Windows<'a> {
+    taps: &'a Taps,
+    pixels: usize,
+    source: &'a [f32],
+    zeros: &'a [f32],
+    panel: &'a [[f32; WIDTH]],
+    target: &'a mut [f32],
+    stride: usize,
+    width: usize,
+}
+
+impl pulp::NullaryFnOnce for Windows<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn windows_times(
-        &self,
-        pixels: usize,
-        source: &[f32],
-        zeros: &[f32],
-        panel: &[[f32; WIDTH]],
-        target: &mut [f32],
-        stride: usize,
-        width: usize,
-    ) {
+    fn call(self) {
+        let Self { taps, pixels, source, zeros, panel, target, stride, width } = self;
         let from = zeros.len();
         for first in (0..pixels).step_by(PIXELS) {
             let rows = PIXELS.min(pixels - first);
@@ -226,7 +238,7 @@ impl Taps {
             }
             for (tap, panel) in panel.chunks_exact(from).enumerate() {
                 let read = |row: usize| {
-                    let place = if row < rows { self.source(first + row, tap) } else { None };
+                    let place = if row < rows { taps.source(first + row, tap) } else { None };
                     place.map_or(zeros, |place| &source[place * from..(place + 1) * from])
                 };
                 let left: [&[f32]; PIXELS] = std::array::from_fn(read);
@@ -244,30 +256,32 @@ impl Taps {
             }
         }
     }
+}
 
-    /// Adds to each weight, `(tap, from)` by `to`, the products of what its tap reads and what the target has, over all pixels.
-    fn add_outer(&self, n: usize, source: &[f32], from: usize, target: &[f32], to: usize, weights: &mut [f32]) {
-        for image in 0..n {
-            let source = &source[image * self.source_pixels * from..(image + 1) * self.source_pixels * from];
-            let target = &target[image * self.target_pixels * to..(image + 1) * self.target_pixels * to];
-            pulp::Arch::new().dispatch(
-                #[inline(always)]
-                || self.outer(source, from, target, to, weights),
-            );
-        }
-    }
+/// The innermost loops of [`Taps::add_outer`], over one image.
+struct Outer<'a> {
+    taps: &'a Taps,
+    source: &'a [f32],
+    from: usize,
+    target: &'a [f32],
+    to: usize,
+    weights: &'a mut [f32],
+}
 
-    #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
+impl pulp::NullaryFnOnce for Outer<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn outer(&self, source: &[f32], from: usize, target: &[f32], to: usize, weights: &mut [f32]) {
-        for tap in 0..self.n_taps {
+    fn call(self) {
+        let Self { taps, source, from, target, to, weights } = self;
+        for tap in 0..taps.n_taps {
             for (input, output) in (0..from).step_by(INPUTS).flat_map(|input| (0..to).step_by(WIDTH).map(move |output| (input, output))) {
                 let mut sums = [[0.0_f32; WIDTH]; INPUTS];
                 for (row, sums) in sums.iter_mut().enumerate() {
                     let place = (tap * from + input + row) * to + output;
                     sums.copy_from_slice(&weights[place..place + WIDTH]);
                 }
-                for (places, right) in self.places.chunks_exact(self.n_taps).zip(target.chunks_exact(to)) {
+                for (places, right) in taps.places.chunks_exact(taps.n_taps).zip(target.chunks_exact(to)) {
                     let place = places[tap];
                     if place == OUTSIDE {
                         continue;

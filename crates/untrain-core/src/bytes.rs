@@ -263,6 +263,11 @@ impl<'a> Reader<'a> {
         if self.bytes.is_empty() { Ok(()) } else { Err(self.malformed(format!("{} bytes follow its end", self.bytes.len()))) }
     }
 
+    /// How many bytes have not been read.
+    pub fn left(&self) -> usize {
+        self.bytes.len()
+    }
+
     fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         let mut array = [0; N];
         array.copy_from_slice(self.raw(N)?);

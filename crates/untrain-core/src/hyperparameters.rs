@@ -26,7 +26,9 @@ pub trait Hyperparameters: Default + Serialize + DeserializeOwned {
 /// [`Error::Parameter`] for a key that there is not, with the nearest one, and for a value that a key cannot have.
 pub fn complete<P: Hyperparameters>(settings: Settings) -> Result<Settings> {
     let malformed = |error: serde_json::Error| Error::Malformed { what: "recipe", reason: error.to_string() };
-    let Value::Object(mut params) = serde_json::to_value(P::default()).map_err(malformed)? else { return Ok(Map::new()) };
+    // Through text, which has 0.02 for the nearest f32 too, where a value would have it as the f64 that equals it.
+    let written = |params: &P| serde_json::to_string(params).and_then(|text| serde_json::from_str::<Settings>(&text)).map_err(malformed);
+    let mut params = written(&P::default())?;
     for (key, value) in settings {
         if !params.contains_key(&key) {
             return Err(unknown(&key, params.keys().map(String::as_str).chain(["task"])));
@@ -36,9 +38,7 @@ pub fn complete<P: Hyperparameters>(settings: Settings) -> Result<Settings> {
         let read = serde_json::from_value::<P>(Value::Object(params.clone()));
         let read = read.map_err(|_| Error::Parameter { name: key, reason, nearest: None })?;
         // Numbers come back as the learner has them: 1 as 1.0 where it has a float.
-        if let Value::Object(written) = serde_json::to_value(read).map_err(malformed)? {
-            params = written;
-        }
+        params = written(&read)?;
     }
     read::<P>(&params)?.check()?;
     Ok(params)

@@ -8,6 +8,8 @@ mod resnet;
 use serde::{Deserialize, Serialize};
 use untrain_core::{Error, Result};
 
+pub(crate) use resnet::stages;
+
 use crate::layers::{Chain, Shape};
 use crate::layout::Layout;
 use builder::Builder;
@@ -61,6 +63,12 @@ impl Architecture {
             Self::Resnet { depth, width } => resnet::build(&mut builder, *depth, *width, n_classes)?,
         }
         Ok(builder.finish(input, n_classes))
+    }
+
+    /// How many numbers such a network has, statistics included; none if there is no such network.
+    pub(crate) fn n_numbers(&self, input: Shape, n_classes: usize) -> Option<usize> {
+        let blueprint = self.blueprint(input, n_classes).ok()?;
+        Some(blueprint.parameters.len() + blueprint.buffers.len())
     }
 
     /// Its name.

@@ -1,6 +1,6 @@
 //! Records as a network sees them, and the order in which it sees them.
 
-use untrain_core::mix;
+use untrain_core::{Writer, mix};
 
 use crate::augment::Augmentation;
 use crate::batch::Batch;
@@ -95,6 +95,20 @@ impl Examples {
         order.sort_unstable();
         let places: Vec<usize> = order.into_iter().map(|(_, i)| i).collect();
         places.chunks(size.max(1)).map(<[usize]>::to_vec).collect()
+    }
+
+    /// Everything that training depends on.
+    pub(crate) fn write(&self, out: &mut Writer) {
+        out.varint(self.n_classes as u64);
+        self.keys.iter().for_each(|key| out.u64(*key));
+        self.labels.iter().for_each(|label| out.varint(u64::from(*label)));
+        match &self.source {
+            Source::Rows(values) => values.iter().for_each(|value| out.f32(*value)),
+            Source::Images { samples, mean, deviation } => {
+                mean.iter().chain(deviation).for_each(|value| out.f32(*value));
+                out.raw(samples);
+            }
+        }
     }
 
     /// Some examples for a network, as they are.

@@ -16,7 +16,7 @@ use std::ops::Range;
 use crate::product::Matrix;
 
 /// The shape of an example between two layers; a row of a table has height and width 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Shape {
     /// How many channels, or features.
     pub channels: usize,
@@ -39,6 +39,12 @@ impl Shape {
 
     pub(crate) fn pixels(self) -> usize {
         self.height * self.width
+    }
+}
+
+impl From<untrain_core::ImageShape> for Shape {
+    fn from(shape: untrain_core::ImageShape) -> Self {
+        Self { channels: usize::from(shape.channels), height: usize::from(shape.height), width: usize::from(shape.width) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Training: epochs of batches in a keyed order, from any point on to the same bits.
 
 use serde::{Deserialize, Serialize};
-use untrain_core::{Seed, mix};
+use untrain_core::{Reader, Seed, Writer, mix};
 
 use crate::augment::Augmentation;
 use crate::error::{Error, Result};
@@ -114,6 +114,26 @@ impl Training {
         Ok(())
     }
 
+    /// The progress, and in `network` the numbers, that [`Progress::write`] wrote of this training.
+    ///
+    /// # Errors
+    ///
+    /// [`untrain_core::Error::Malformed`].
+    pub fn resume(&self, network: &mut dyn Network, bytes: &[u8], start: Progress) -> Result<Progress> {
+        let mut input = Reader::new("unfinished training", bytes);
+        let step = input.at_most(start.n_steps)?;
+        let n_steps = input.at_most(u32::MAX as usize)? as u32;
+        let (parameters, buffers) = (network.parameters().len(), network.buffers().len());
+        let mut read = |n: usize| (0..n).map(|_| input.f32()).collect::<Result<Vec<_>, _>>();
+        let (new_parameters, new_buffers) = (read(parameters)?, read(buffers)?);
+        let first = read(parameters)?;
+        let second = read(if self.rule == Rule::Sgd { 0 } else { parameters })?;
+        input.end()?;
+        network.parameters_mut().copy_from_slice(&new_parameters);
+        network.buffers_mut().copy_from_slice(&new_buffers);
+        Ok(Progress { step, optimiser: start.optimiser.remembering(first, second, n_steps), ..start })
+    }
+
     /// Trains from the start to the end.
     ///
     /// # Errors
@@ -121,6 +141,18 @@ impl Training {
     /// As [`Training::run`].
     pub fn train(&self, network: &mut dyn Network, examples: &Examples) -> Result<()> {
         self.run(network, examples, &mut self.start(examples.len()), &mut |_, _| true)
+    }
+}
+
+impl Progress {
+    /// All that is needed to go on with the training of a network that has made a step.
+    pub fn write(&self, network: &dyn Network) -> Vec<u8> {
+        let mut out = Writer::new();
+        let (first, second, n_steps) = self.optimiser.memory();
+        out.varint(self.step as u64);
+        out.varint(u64::from(n_steps));
+        network.parameters().iter().chain(network.buffers()).chain(first).chain(second).for_each(|value| out.f32(*value));
+        out.into_bytes()
     }
 }
 

@@ -8,15 +8,7 @@ pub(super) fn build(builder: &mut Builder, depth: usize, width: usize, n_classes
     if builder.shape().height < 4 || builder.shape().width < 4 {
         return Err(too_small(builder.shape(), 4));
     }
-    let thin = depth >= 8 && (depth - 2).is_multiple_of(6) && depth != 18;
-    let (n_stages, n_blocks) = match depth {
-        18 => (4, 2),
-        _ if thin => (3, (depth - 2) / 6),
-        _ => {
-            let reason = format!("there is no residual network of {depth} layers here; there are 18, 20, 32, 44, 56 and 110");
-            return Err(Error::Parameter { name: "depth".to_owned(), reason, nearest: None });
-        }
-    };
+    let (n_stages, n_blocks, thin) = stages(depth)?;
     builder.conv("conv1", width, (3, 1, 1), false);
     builder.norm("bn1");
     builder.relu();
@@ -32,6 +24,23 @@ pub(super) fn build(builder: &mut Builder, depth: usize, width: usize, n_classes
     builder.mean_pool();
     builder.linear("linear", n_classes);
     Ok(())
+}
+
+/// How many stages a network of so many layers has, how many blocks a stage, and whether its shortcuts are without weights.
+///
+/// # Errors
+///
+/// [`Error::Parameter`] for a depth that there is not.
+pub(crate) fn stages(depth: usize) -> Result<(usize, usize, bool)> {
+    match depth {
+        18 => Ok((4, 2, false)),
+        20..=1202 if (depth - 2).is_multiple_of(6) => Ok((3, (depth - 2) / 6, true)),
+        8 | 14 => Ok((3, (depth - 2) / 6, true)),
+        _ => {
+            let reason = format!("there is no residual network of {depth} layers here; there are 18, 20, 32, 44, 56 and 110");
+            Err(Error::Parameter { name: "depth".to_owned(), reason, nearest: None })
+        }
+    }
 }
 
 fn residual(builder: &mut Builder, name: &str, channels: usize, stride: usize, thin: bool) {

@@ -51,12 +51,13 @@ impl Writer {
         self.flag(task == Task::Regression);
     }
 
-    /// Appends a kind as one byte: 0 numeric, 1 boolean, 2 categorical.
+    /// Appends a kind as one byte: 0 numeric, 1 boolean, 2 categorical, 3 image.
     pub fn kind(&mut self, kind: Kind) {
         self.u8(match kind {
             Kind::Numeric => 0,
             Kind::Boolean => 1,
             Kind::Categorical => 2,
+            Kind::Image => 3,
         });
     }
 
@@ -193,6 +194,7 @@ impl<'a> Reader<'a> {
             0 => Ok(Kind::Numeric),
             1 => Ok(Kind::Boolean),
             2 => Ok(Kind::Categorical),
+            3 => Ok(Kind::Image),
             byte => Err(self.malformed(format!("there is no kind {byte}"))),
         }
     }

@@ -46,7 +46,8 @@ impl Encoder {
     ///
     /// [`Error::Unfit`] for images beside other features; [`Error::Parameter`] if means are not one for each channel.
     pub fn fit(data: &Dataset, params: &TrainingParams) -> Result<Self> {
-        let images: Vec<usize> = data.schema().features().filter(|(_, column)| column.kind == Kind::Image).map(|(place, _)| place).collect();
+        let images: Vec<usize> =
+            data.schema().features().filter(|(_, column)| column.kind == Kind::Image).map(|(place, _)| place).collect();
         if let [place] = images[..]
             && data.schema().features().count() == 1
         {

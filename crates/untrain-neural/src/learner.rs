@@ -360,7 +360,8 @@ impl Artefact for NeuralArtefact {
             values: &'a [f32],
         }
         let entries = |network: &'_ Layered| -> Vec<(crate::Entry, Vec<f32>)> {
-            let parameters = network.layout().entries().iter().map(|entry| (entry.clone(), network.parameters()[entry.range.clone()].to_vec()));
+            let parameters =
+                network.layout().entries().iter().map(|entry| (entry.clone(), network.parameters()[entry.range.clone()].to_vec()));
             let buffers =
                 network.buffer_layout().entries().iter().map(|entry| (entry.clone(), network.buffers()[entry.range.clone()].to_vec()));
             parameters.chain(buffers).collect()

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod bench;
 mod check;
+mod compare;
 mod completions;
 mod demo;
 mod evaluate;
@@ -68,6 +69,7 @@ verbs! {
     Learn in learn,
     Verify in verify,
     Audit in audit,
+    Compare in compare,
     Show in show,
     List in list,
     Export in export,

@@ -68,6 +68,7 @@ const ARTEFACTS: &[(&[u8; 8], Read)] = &[
     (linear::RIDGE, |bytes| Ok(Box::new(LinearArtefact::read(bytes)?))),
     (logistic::ARTEFACT, |bytes| Ok(Box::new(LogisticArtefact::read(bytes)?))),
     (naive_bayes::ARTEFACT, |bytes| Ok(Box::new(NaiveBayesArtefact::read(bytes)?))),
+    (untrain_neural::ARTEFACT, |bytes| Ok(Box::new(untrain_neural::NeuralArtefact::read(bytes)?))),
     (pca::MAGIC, |bytes| Ok(Box::new(PcaArtefact::read(bytes)?))),
     (qda::MAGIC, |bytes| Ok(Box::new(QdaArtefact::read(bytes)?))),
     (recommend::ARTEFACT, |bytes| Ok(Box::new(RecommendArtefact::read(bytes)?))),

@@ -107,6 +107,7 @@ impl Encoder {
     ///
     /// [`Error::UnknownColumn`]; [`Error::Schema`] for a column of another kind; [`Error::Value`] for an image of another shape.
     pub fn examples(&self, data: &Dataset, classes: &[String], seed: Seed) -> Result<Examples> {
+        self.check(data)?;
         let source = match self {
             Self::Table { features, scales, n_buckets } => Source::Rows(self.rows(data, features, scales, *n_buckets)?),
             Self::Image { feature, shape, mean, deviation } => {
@@ -123,6 +124,26 @@ impl Encoder {
         Ok(Examples::new(self.shape(), classes.len(), source, labels, keys))
     }
 
+    /// Checks that `data` has the columns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownColumn`]; [`Error::Schema`] for a column of another kind.
+    pub(crate) fn check(&self, data: &Dataset) -> Result<()> {
+        for (name, kind) in self.inputs() {
+            let values = data.values(data.schema().position(&name)?);
+            let (fits, wanted) = match kind {
+                Kind::Image => (matches!(values, Values::Images(_)), "images"),
+                Kind::Numeric | Kind::Boolean => (!matches!(values, Values::Texts(_) | Values::Images(_)), "numbers"),
+                Kind::Categorical => (!matches!(values, Values::Images(_)), "text"),
+            };
+            if !fits {
+                return Err(Error::Schema { reason: format!("\"{name}\" has no {wanted}, and the model was trained on {wanted} in it") });
+            }
+        }
+        Ok(())
+    }
+
     fn rows(&self, data: &Dataset, features: &[(String, Kind)], scales: &[(f64, f64)], n_buckets: u32) -> Result<Vec<f32>> {
         let size = self.shape().len();
         let mut rows = vec![0.0; data.len() * size];
@@ -137,10 +158,6 @@ impl Encoder {
                     row[2 * scales.len() + one_of(n_buckets, hash) as usize] += 1.0;
                 }
                 continue;
-            }
-            if matches!(values, Values::Texts(_) | Values::Images(_)) {
-                let reason = format!("\"{name}\" has no numbers, and the model was trained on numbers in it");
-                return Err(Error::Schema { reason });
             }
             let (mean, deviation) = scales[number];
             for (i, row) in rows.chunks_exact_mut(size).enumerate() {
@@ -227,9 +244,6 @@ fn scale(data: &Dataset, place: usize) -> (f64, f64) {
 fn samples(data: &Dataset, feature: &str, shape: Shape) -> Result<Vec<u8>> {
     let place = data.schema().position(feature)?;
     let values = data.values(place);
-    if !matches!(values, Values::Images(_)) {
-        return Err(Error::Schema { reason: format!("\"{feature}\" has no images, and the model was trained on images in it") });
-    }
     let mut samples = Vec::with_capacity(data.len() * shape.len());
     for i in 0..data.len() {
         match values.image(i).filter(|image| Shape::from(image.shape()) == shape) {
@@ -248,7 +262,11 @@ fn samples(data: &Dataset, feature: &str, shape: Shape) -> Result<Vec<u8>> {
 }
 
 /// The classes of `data`, sorted.
-pub(crate) fn classes(data: &Dataset) -> Result<Vec<String>> {
+///
+/// # Errors
+///
+/// [`Error::Schema`] without a target.
+pub fn classes(data: &Dataset) -> Result<Vec<String>> {
     let Some((place, _)) = data.schema().target() else {
         return Err(Error::Schema { reason: "no column is the target".to_owned() });
     };

@@ -237,7 +237,12 @@ impl NeuralModel {
     /// The same model with another network: what a method of unlearning has made of it, for the records of `data`.
     #[must_use]
     pub fn with_network(&self, network: Layered, data: &Dataset) -> Self {
-        let served = NeuralArtefact { records: data.len() as u64, network: Some(network), ..self.served.clone() };
+        self.with_served(NeuralArtefact { records: data.len() as u64, network: Some(network), ..self.served.clone() }, data)
+    }
+
+    /// A model of the same learner that serves something else, for the records of `data`.
+    #[must_use]
+    pub fn with_served(&self, served: NeuralArtefact, data: &Dataset) -> Self {
         Self { learner: self.learner.clone(), ids: ids(data), served }
     }
 }
@@ -334,10 +339,11 @@ impl Artefact for NeuralArtefact {
     }
 
     fn predict(&self, data: &Dataset) -> Result<Predictions> {
-        let examples = self.examples(data, Seed(0))?;
+        self.encoder.check(data)?;
         let mut found = Vec::with_capacity(data.len() * self.classes.len());
+        // Without a class there are no images either, so that any shape suits.
         if let Some(network) = &self.network {
-            examples.pieces().for_each(|(_, batch)| found.extend(probabilities(&network.logits(&batch))));
+            self.examples(data, Seed(0))?.pieces().for_each(|(_, batch)| found.extend(probabilities(&network.logits(&batch))));
         }
         Ok(Predictions::Classes { classes: self.classes.clone(), probabilities: found, n: data.len() })
     }

@@ -25,7 +25,7 @@ mod train;
 pub use architecture::Architecture;
 pub use augment::Augmentation;
 pub use batch::{Batch, Logits};
-pub use encode::Encoder;
+pub use encode::{Encoder, classes};
 pub use error::{Error, Result};
 pub use examples::{Examples, Source};
 pub use keep::Keep;

@@ -32,6 +32,18 @@ pub enum Goal {
     Poison,
 }
 
+impl Goal {
+    /// The goal in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Random => "a random subset",
+            Self::Class => "a class",
+            Self::Concept => "a concept",
+            Self::Poison => "poisoned records",
+        }
+    }
+}
+
 /// What a method is asked to do.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {

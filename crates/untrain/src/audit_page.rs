@@ -3,7 +3,6 @@
 //! It is made of the report alone, so it says what the JSON says; where both do, the numbers of the JSON have more digits.
 
 mod figures;
-mod html;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -11,17 +10,16 @@ mod words;
 use untrain_audit::{Curve, Curves, Evidence, METRICS, Power, Refutation, Standing, metric};
 use untrain_core::{count, counted, moment};
 
+use crate::page::html::{Cell, Html, duration, escaped, number};
 use crate::report::{AuditReport, OneRunReport, RelearnReport};
 use figures::{KINDS, of_kinds};
-use html::{Cell, Html, duration, escaped, number};
 
 impl AuditReport {
     /// The report as a page: one HTML file that needs no network, no script and no other file.
     ///
     /// It is for people who have to judge the audit, so it says what was found, on what, with which settings, and what it does not show.
     pub fn page(&self) -> String {
-        let mut page = Html(String::new());
-        head(&mut page, self);
+        let mut page = Html::beginning(&format!("Audit of {}", self.model));
         verdict(&mut page, self);
         plainly(&mut page, self);
         asked(&mut page, self);
@@ -32,20 +30,8 @@ impl AuditReport {
         not_measured(&mut page, self);
         misleading(&mut page);
         settings(&mut page, self);
-        page.raw("</main>\n</body>\n</html>\n");
-        page.0
+        page.finish()
     }
-}
-
-/// The policy for browsers forbids scripts and everything from elsewhere, whatever the text below should contain.
-fn head(page: &mut Html, report: &AuditReport) {
-    page.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    page.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
-    page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
-    page.raw(&escaped(&format!("Audit of {}", report.model)));
-    page.raw("</title>\n<style>\n");
-    page.raw(include_str!("audit_page/style.css"));
-    page.raw("</style>\n</head>\n<body>\n<main>\n");
 }
 
 fn verdict(page: &mut Html, report: &AuditReport) {

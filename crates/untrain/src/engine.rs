@@ -6,6 +6,7 @@
 
 mod auditing;
 mod audits;
+mod comparing;
 mod docket;
 mod exposures;
 mod receipts;
@@ -29,6 +30,7 @@ use untrain_ledger::statement::SeedOrigin;
 use untrain_ledger::{Access, Change, DatasetRow, Event, ModelRow, Name, Part, Store, Version};
 
 pub use self::audits::{AuditOptions, AuditProgress};
+pub use self::comparing::{Chosen, CompareOptions};
 pub use self::exposures::ExposureOptions;
 pub use self::requests::{ForgetOptions, ImportOptions, Returning};
 pub use self::trust::verifier_key;
@@ -37,6 +39,7 @@ use crate::import::{self, Roles};
 use crate::records::{Metadata, part_bits, part_of, read_parts, write_part};
 use crate::report::{ColumnReport, DatasetLine, DatasetReport, Evaluation, Listing, ModelReport, PredictedTable, VersionReport};
 use crate::trail::Trail;
+use crate::unfinished::Unfinished;
 use crate::{Error, Recipe, Result, Scores, select};
 
 /// A store, and what was read from it.
@@ -147,6 +150,7 @@ impl Engine {
         let statements = self.replaced_by(parts.collect(), &models)?;
         if replace {
             crate::shadow::erase(self.store.path())?;
+            crate::unfinished::erase(self.store.path())?;
         }
         let change =
             Change { replace, drop_models: dropped.clone(), datasets: vec![row.clone()], welcome, statements, ..Change::default() };
@@ -180,7 +184,7 @@ impl Engine {
             return Err(Error::Store(untrain_ledger::Error::AlreadyExists { what: "model", name: model.to_owned() }));
         }
         let timer = Instant::now();
-        let trained = recipe.learner()?.fit(&training)?;
+        let trained = recipe.learner_keeping(Arc::new(Unfinished::of(self.store.path())))?.fit(&training)?;
         let seconds = timer.elapsed().as_secs_f64();
         let row = ModelRow {
             dataset: loaded.row.name.clone(),

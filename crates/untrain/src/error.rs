@@ -23,6 +23,23 @@ pub enum Error {
     /// An audit of a model whose predictions have no truth beside them.
     #[error("the model predicts nothing that a column of the records tells the truth about")]
     NotAudited,
+    /// Methods of unlearning for a learner that has no use for them.
+    #[error("\"{model}\" is made by {learner}, and methods of unlearning are for networks")]
+    NoNetwork {
+        /// The model.
+        model: String,
+        /// Its learner.
+        learner: String,
+    },
+    /// A method of unlearning for a dataset without a network.
+    #[error("no model of \"{dataset}\" is a network that a method of unlearning could move")]
+    NoNetworks {
+        /// The dataset.
+        dataset: String,
+    },
+    /// Forgetting all records by a method that needs some that stay.
+    #[error("no record would be retained, and a method of unlearning needs some")]
+    NothingRetained,
     /// An audit of no record with a target.
     #[error("none of the records to forget has a target, so there is nothing to ask a model about")]
     NobodyToAudit,
@@ -262,6 +279,9 @@ impl Error {
             | Self::Select(_)
             | Self::Audit(_)
             | Self::NotAudited
+            | Self::NoNetwork { .. }
+            | Self::NoNetworks { .. }
+            | Self::NothingRetained
             | Self::NobodyToAudit
             | Self::NoHoldout { .. }
             | Self::NoTarget { .. }
@@ -321,6 +341,9 @@ impl Error {
             Self::Core(error) => error.nearest().map(did_you_mean),
             Self::Audit(error) => error.hint(),
             Self::NotAudited => Some("models of a target can be audited; those that cluster, transform or rank cannot".to_owned()),
+            Self::NoNetwork { .. } => Some("it forgets exactly; train an mlp, a cnn or a resnet to compare methods".to_owned()),
+            Self::NoNetworks { .. } => Some("leave --method out: the models forget exactly".to_owned()),
+            Self::NothingRetained => Some("leave --method out: a model of no record is exact".to_owned()),
             Self::Import(error) => error.hint(),
             Self::Select(error) => error.hint(),
             Self::Store(error) => error.nearest().map(did_you_mean),

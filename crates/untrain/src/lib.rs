@@ -25,11 +25,15 @@ mod audit_page;
 mod checkpoints;
 pub mod clock;
 mod commitments;
+mod comparison;
+mod comparison_page;
+mod contest;
 mod engine;
 mod error;
 mod evaluate;
 mod evidence;
 pub mod import;
+mod page;
 mod plan;
 mod recipe;
 mod records;
@@ -37,9 +41,12 @@ mod report;
 pub mod select;
 mod shadow;
 mod trail;
+mod unfinished;
 
+pub use comparison::{Comparison, ComparisonRow, FailedMethod, RowKind};
 pub use engine::{
-    AuditOptions, AuditProgress, Engine, ExposureOptions, ForgetOptions, ImportOptions, OpenOptions, Returning, TrainOptions, verifier_key,
+    AuditOptions, AuditProgress, Chosen, CompareOptions, Engine, ExposureOptions, ForgetOptions, ImportOptions, OpenOptions, Returning,
+    TrainOptions, verifier_key,
 };
 pub use error::{Error, Result};
 pub use evaluate::Scores;
@@ -53,3 +60,4 @@ pub use report::{
 pub use untrain_core::{Artefact, Choices, Dataset, Digest, Guarantee, Holdout, Importance, Kind, Predictions, Role, Task, Values};
 pub use untrain_ledger::Access;
 pub use untrain_ledger::statement::Scope;
+pub use untrain_neural::methods::{Goal, METHODS, Method};

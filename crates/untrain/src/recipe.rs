@@ -1,5 +1,7 @@
 //! Recipes: everything that a model depends on besides its records.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use untrain_core::hyperparameters::{self, Settings, complete, unknown};
@@ -13,6 +15,7 @@ use untrain_exact::{NaiveBayes, NaiveBayesParams, Text, TextParams};
 use untrain_exact::{Recommend, RecommendParams};
 use untrain_exact::{Retrain, Sgd, SgdParams};
 use untrain_exact::{Sisa, SisaParams};
+use untrain_neural::{CnnParams, Keep, MlpParams, Neural, ResnetParams};
 
 /// A learner that recipes may name.
 #[derive(Debug)]
@@ -25,8 +28,11 @@ pub struct LearnerEntry {
     pub tasks: &'static [Task],
     /// Completes hyperparameters with the defaults, and checks them.
     complete: fn(Settings) -> Result<Settings>,
-    make: fn(&Recipe) -> Result<AnyLearner>,
+    make: fn(&Recipe, &Keeping) -> Result<AnyLearner>,
 }
+
+/// Where training that takes long is kept until it is done, if anywhere.
+type Keeping = Option<Arc<dyn Keep>>;
 
 const ANY_TASK: &[Task] = &[Task::Classification, Task::Regression];
 
@@ -37,14 +43,21 @@ pub const LEARNERS: &[LearnerEntry] = &[
         about: "randomised trees",
         tasks: ANY_TASK,
         complete: complete::<ForestParams>,
-        make: |recipe| Ok(AnyLearner::new(Forest { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
+        make: |recipe, _| Ok(AnyLearner::new(Forest { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
+    },
+    LearnerEntry {
+        name: "cnn",
+        about: "a small convolutional network for images",
+        tasks: &[Task::Classification],
+        complete: complete::<CnnParams>,
+        make: |recipe, keep| Ok(AnyLearner::new(Retrain(recipe.network(keep)?))),
     },
     LearnerEntry {
         name: "glm",
         about: "Poisson, gamma and Huber regression, and linear support vector machines",
         tasks: ANY_TASK,
         complete: complete::<GlmParams>,
-        make: |recipe| {
+        make: |recipe, _| {
             let params: GlmParams = recipe.read()?;
             let (wanted, asked) = (params.task(), recipe.task()?);
             if wanted != asked {
@@ -60,84 +73,98 @@ pub const LEARNERS: &[LearnerEntry] = &[
         about: "clusters around means",
         tasks: &[],
         complete: complete::<KMeansParams>,
-        make: |recipe| Ok(AnyLearner::new(KMeans { params: recipe.read()?, seed: Seed(recipe.seed) })),
+        make: |recipe, _| Ok(AnyLearner::new(KMeans { params: recipe.read()?, seed: Seed(recipe.seed) })),
     },
     LearnerEntry {
         name: "knn",
         about: "nearest neighbours",
         tasks: ANY_TASK,
         complete: complete::<KnnParams>,
-        make: |recipe| Ok(AnyLearner::new(Knn { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
+        make: |recipe, _| Ok(AnyLearner::new(Knn { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) })),
     },
     LearnerEntry {
         name: "lda",
         about: "linear discriminant analysis",
         tasks: &[Task::Classification],
         complete: complete::<LdaParams>,
-        make: |recipe| Ok(AnyLearner::new(Lda { params: recipe.read()? })),
+        make: |recipe, _| Ok(AnyLearner::new(Lda { params: recipe.read()? })),
     },
     LearnerEntry {
         name: "logistic",
         about: "logistic regression of two classes or more",
         tasks: &[Task::Classification],
         complete: complete::<LogisticParams>,
-        make: |recipe| Ok(AnyLearner::new(Logistic { params: recipe.read()?, seed: Seed(recipe.seed) })),
+        make: |recipe, _| Ok(AnyLearner::new(Logistic { params: recipe.read()?, seed: Seed(recipe.seed) })),
+    },
+    LearnerEntry {
+        name: "mlp",
+        about: "a network of linear layers, for tables and images",
+        tasks: &[Task::Classification],
+        complete: complete::<MlpParams>,
+        make: |recipe, keep| Ok(AnyLearner::new(Retrain(recipe.network(keep)?))),
     },
     LearnerEntry {
         name: "naive_bayes",
         about: "a distribution a column and class",
         tasks: &[Task::Classification],
         complete: complete::<NaiveBayesParams>,
-        make: |recipe| Ok(AnyLearner::new(NaiveBayes::new(recipe.read()?))),
+        make: |recipe, _| Ok(AnyLearner::new(NaiveBayes::new(recipe.read()?))),
     },
     LearnerEntry {
         name: "pca",
         about: "principal components: transforms, and needs no target",
         tasks: &[],
         complete: complete::<PcaParams>,
-        make: |recipe| Ok(AnyLearner::new(Pca { params: recipe.read()? })),
+        make: |recipe, _| Ok(AnyLearner::new(Pca { params: recipe.read()? })),
     },
     LearnerEntry {
         name: "qda",
         about: "quadratic discriminant analysis",
         tasks: &[Task::Classification],
         complete: complete::<QdaParams>,
-        make: |recipe| Ok(AnyLearner::new(Qda { params: recipe.read()? })),
+        make: |recipe, _| Ok(AnyLearner::new(Qda { params: recipe.read()? })),
     },
     LearnerEntry {
         name: "recommend",
         about: "items for users, by EASE or by neighbours",
         tasks: &[],
         complete: complete::<RecommendParams>,
-        make: |recipe| Ok(AnyLearner::new(Recommend { params: recipe.read()?, seed: Seed(recipe.seed) })),
+        make: |recipe, _| Ok(AnyLearner::new(Recommend { params: recipe.read()?, seed: Seed(recipe.seed) })),
+    },
+    LearnerEntry {
+        name: "resnet",
+        about: "a residual network for images",
+        tasks: &[Task::Classification],
+        complete: complete::<ResnetParams>,
+        make: |recipe, keep| Ok(AnyLearner::new(Retrain(recipe.network(keep)?))),
     },
     LearnerEntry {
         name: "ridge",
         about: "linear least squares with a penalty",
         tasks: ANY_TASK,
         complete: complete::<RidgeParams>,
-        make: |recipe| Ok(AnyLearner::new(Ridge { params: recipe.read()?, task: recipe.task()? })),
+        make: |recipe, _| Ok(AnyLearner::new(Ridge { params: recipe.read()?, task: recipe.task()? })),
     },
     LearnerEntry {
         name: "sgd",
         about: "a linear model by stochastic gradient descent, which forgets by retraining; for \"sisa\" to shard and slice",
         tasks: ANY_TASK,
         complete: complete::<SgdParams>,
-        make: |recipe| Ok(AnyLearner::new(Retrain(Sgd { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) }))),
+        make: |recipe, _| Ok(AnyLearner::new(Retrain(Sgd { params: recipe.read()?, task: recipe.task()?, seed: Seed(recipe.seed) }))),
     },
     LearnerEntry {
         name: "sisa",
         about: "any learner, sharded: only the shards that knew a record retrain",
         tasks: ANY_TASK,
         complete: complete_sisa,
-        make: |recipe| Ok(AnyLearner::new(recipe.sisa()?)),
+        make: |recipe, keep| Ok(AnyLearner::new(recipe.sharded(keep)?)),
     },
     LearnerEntry {
         name: "text",
         about: "counts of a text's words",
         tasks: &[Task::Classification],
         complete: complete::<TextParams>,
-        make: |recipe| Ok(AnyLearner::new(Text { params: recipe.read()?, seed: Seed(recipe.seed) })),
+        make: |recipe, _| Ok(AnyLearner::new(Text { params: recipe.read()?, seed: Seed(recipe.seed) })),
     },
 ];
 
@@ -249,7 +276,16 @@ impl Recipe {
     ///
     /// [`Error::Parameter`] if the recipe was not made by this version of the program, and asks for what it does not have.
     pub fn learner(&self) -> Result<AnyLearner> {
-        (self.entry()?.make)(self)
+        (self.entry()?.make)(self, &None)
+    }
+
+    /// The learner, which keeps training that takes long somewhere until it is done; the bytes of its models are the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`Recipe::learner`].
+    pub fn learner_keeping(&self, keep: Arc<dyn Keep>) -> Result<AnyLearner> {
+        (self.entry()?.make)(self, &Some(keep))
     }
 
     /// The recipe of a learner with hyperparameters as JSON has them.
@@ -264,10 +300,35 @@ impl Recipe {
         Some(Self { learner: base.clone(), seed: mix(self.seed, PURPOSE_BASE), task: self.task, params })
     }
 
+    /// The learner of a recipe for a network, without what makes it forget; none for other learners.
+    ///
+    /// # Errors
+    ///
+    /// As [`Recipe::learner`].
+    pub fn neural(&self) -> Result<Option<Neural>> {
+        let seed = Seed(self.seed);
+        Ok(match self.learner.as_str() {
+            "mlp" => Some(Neural::new(&self.read::<MlpParams>()?, seed)),
+            "cnn" => Some(Neural::new(&self.read::<CnnParams>()?, seed)),
+            "resnet" => Some(Neural::new(&self.read::<ResnetParams>()?, seed)),
+            _ => None,
+        })
+    }
+
+    fn network(&self, keep: &Keeping) -> Result<Neural> {
+        let reason = || Error::Malformed { what: "recipe", reason: format!("{} is no network", self.learner) };
+        Ok(Neural { keep: keep.clone(), ..self.neural()?.ok_or_else(reason)? })
+    }
+
     /// The learner of a recipe for "sisa".
     pub(crate) fn sisa(&self) -> Result<Sisa> {
+        self.sharded(&None)
+    }
+
+    fn sharded(&self, keep: &Keeping) -> Result<Sisa> {
         let reason = || Error::Malformed { what: "recipe", reason: "it names no base".to_owned() };
-        let base = self.base().ok_or_else(reason)?.learner()?;
+        let base = self.base().ok_or_else(reason)?;
+        let base = (base.entry()?.make)(&base, keep)?;
         Ok(Sisa { base, params: self.read()?, task: self.task()?, seed: Seed(self.seed) })
     }
 

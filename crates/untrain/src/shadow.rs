@@ -9,7 +9,9 @@ mod kept;
 #[cfg(test)]
 mod mutants;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use untrain_audit::{Ensemble, Membership, Outputs, Worlds};
@@ -271,6 +273,40 @@ impl Said {
             None => Outputs::numbers(&self.values, &self.targets)?,
         })
     }
+}
+
+/// What `work` makes of each world, in their order; each world is worked on by one thread, so that what they take can be compared.
+///
+/// # Errors
+///
+/// The first of `work`; no further world is begun then.
+pub(crate) fn in_worlds<T: Send>(n_worlds: usize, work: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+    let (next, worlds) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let all = || -> Result<()> {
+        loop {
+            let world = next.fetch_add(1, Ordering::Relaxed);
+            if world >= n_worlds {
+                return Ok(());
+            }
+            let content = work(world)?;
+            worlds.lock().unwrap_or_else(PoisonError::into_inner).insert(world, content);
+        }
+    };
+    std::thread::scope(|scope| {
+        let one_thread = || {
+            let result = match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
+                Ok(pool) => pool.install(&all),
+                Err(_) => all(),
+            };
+            if result.is_err() {
+                next.store(n_worlds, Ordering::Relaxed);
+            }
+            result
+        };
+        let workers: Vec<_> = (0..rayon::current_num_threads().min(n_worlds.max(1))).map(|_| scope.spawn(one_thread)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })?;
+    Ok(worlds.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect())
 }
 
 /// Records whose target is known, at most `n` of them by their smallest hashes.

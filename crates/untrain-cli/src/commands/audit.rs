@@ -167,7 +167,8 @@ fn attack(text: &str) -> Result<String, String> {
     }
 }
 
-fn budget(text: &str) -> Result<Duration, String> {
+/// Parses a span of time.
+pub(crate) fn budget(text: &str) -> Result<Duration, String> {
     let span: jiff::SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
     Duration::try_from(span)
         .ok()

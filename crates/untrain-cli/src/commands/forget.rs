@@ -7,6 +7,7 @@ use untrain::clock::{self, Regime};
 use untrain::{Engine, ForgetOptions, select};
 
 use crate::app::{App, Outcome};
+use crate::commands::train::{setting, values};
 use crate::commands::{receipt, show};
 use crate::failure::Usage;
 
@@ -35,9 +36,12 @@ pub(crate) struct Args {
     /// A model that has to forget; all of the dataset's models have to, so naming fewer is refused
     #[arg(long = "model", value_name = "MODEL")]
     models: Vec<String>,
-    /// How to forget
-    #[arg(long, value_name = "NAME", default_value = "exact")]
+    /// How to forget: exact, or for networks a method of unlearning that promises less (see `untrain compare`)
+    #[arg(long, value_name = "NAME", default_value = "exact", conflicts_with_all = ["deferred", "defer"])]
     method: String,
+    /// A hyperparameter of the method; may be given many times
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
     /// Tell what would be forgotten, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -89,9 +93,12 @@ impl Law {
 }
 
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
-    if args.method != "exact" {
-        let message = format!("there is no method \"{}\" to forget with", args.method);
-        return Err(Usage::with_hint(message, "the method is exact; every model in the store has a learner that forgets exactly").into());
+    if args.method != "exact" && args.verify {
+        let message = format!("--verify compares with a retraining, and {} does not give its bytes", args.method);
+        return Err(Usage::with_hint(message, "leave --verify out; `untrain compare` measures what a method is worth").into());
+    }
+    if args.method == "exact" && !args.settings.is_empty() {
+        return Err(Usage::with_hint("forgetting exactly has no hyperparameters to set", "name a --method").into());
     }
     let mut engine = if args.dry_run { app.read()? } else { app.write()? };
     let what = format!("forgetting in {}", args.dataset);
@@ -126,6 +133,7 @@ impl Args {
             defer: self.defer,
             hold: self.hold.clone(),
             verify: self.verify,
+            method: (self.method != "exact").then(|| (self.method.clone(), values(&self.settings))),
         })
     }
 }

@@ -77,3 +77,9 @@ pub(crate) fn setting(text: &str) -> Result<(String, String), String> {
         _ => Err("a setting is KEY=VALUE, as in n_trees=50".to_owned()),
     }
 }
+
+/// Settings as JSON has them.
+pub(crate) fn values(settings: &[(String, String)]) -> serde_json::Map<String, serde_json::Value> {
+    let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::String(text.to_owned()));
+    settings.iter().map(|(key, text)| (key.clone(), value(text))).collect()
+}

@@ -1,12 +1,10 @@
 //! The drawings of a game: its ROC curve on logarithmic axes and the distribution of its scores, as SVG whose colours the style sheet gives.
 
-use std::fmt::Write as _;
-
 use untrain_audit::{Curve, Curves, Question, metric};
 
-use super::html::{escaped, number};
+use crate::page::html::number;
+use crate::page::svg::Svg;
 
-const WIDTH: f64 = 430.0;
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 404.0;
 const TOP: f64 = 16.0;
@@ -193,47 +191,6 @@ fn tick_label(tick: f64, width: f64) -> String {
     let digits = (1.0 - libm::floor(libm::log10(width))).clamp(0.0, 4.0) as usize;
     let text = if tick.abs() >= 1e5 { number(tick) } else { format!("{tick:.digits$}") };
     text.replace('-', "−")
-}
-
-/// A drawing that is being made.
-struct Svg(String);
-
-impl Svg {
-    fn new(height: f64, id: &str, title: &str, told: &str) -> Self {
-        let (id, title, told) = (escaped(id), escaped(title), escaped(told));
-        Self(format!(
-            "<svg viewBox=\"0 0 {WIDTH:.0} {height:.0}\" role=\"img\" aria-labelledby=\"{id}-title {id}-desc\">\n\
-             <title id=\"{id}-title\">{title}</title>\n<desc id=\"{id}-desc\">{told}</desc>\n"
-        ))
-    }
-
-    fn line(&mut self, class: &str, points: impl Iterator<Item = (f64, f64)>) {
-        let _ = writeln!(self.0, "<polyline class=\"{class}\" points=\"{}\"/>", listed(points));
-    }
-
-    fn area(&mut self, class: &str, points: &[(f64, f64)]) {
-        let _ = writeln!(self.0, "<polygon class=\"{class}\" points=\"{}\"/>", listed(points.iter().copied()));
-    }
-
-    fn text(&mut self, class: &str, (x, y): (f64, f64), text: &str) {
-        let _ = writeln!(self.0, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(text));
-    }
-
-    fn upright(&mut self, (x, y): (f64, f64), text: &str) {
-        let _ =
-            writeln!(self.0, "<text class=\"label middle\" transform=\"translate({x:.1} {y:.1}) rotate(-90)\">{}</text>", escaped(text));
-    }
-
-    fn finish(mut self) -> String {
-        self.0.push_str("</svg>\n");
-        self.0
-    }
-}
-
-/// Points as SVG lists them: only those that are finite.
-fn listed(points: impl Iterator<Item = (f64, f64)>) -> String {
-    let finite = points.filter(|(x, y)| x.is_finite() && y.is_finite());
-    finite.map(|(x, y)| format!("{x:.1},{y:.1}")).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use untrain_audit::{Evidence, Reason, Refutation, Verdict};
 use untrain_core::{Guarantee, count, counted};
 
-use super::html::{chance, number};
+use crate::page::html::{chance, number};
 use crate::report::{AuditReport, AuditSource, AuditVerdict};
 
 /// The verdict: the class of its box, the word, and the sentence.

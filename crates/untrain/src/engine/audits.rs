@@ -1,8 +1,7 @@
 //! Audits: does forgetting work on this model, as an adversary would see it?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -19,17 +18,17 @@ use super::{Engine, Loaded, from_json};
 use crate::import;
 use crate::records::{Metadata, read_parts};
 use crate::report::{AuditReport, AuditSource, AuditVerdict, MarkReport, OneRunReport, RelearnReport};
-use crate::shadow::{Kept, Role, Study, World, sample};
+use crate::shadow::{Kept, Role, Study, World, in_worlds, sample};
 use crate::{Error, Recipe, Result};
 
 const POINTS: u64 = 0x706f_696e_7473_0000; // "points"
-const CANARIES: u64 = 0x6361_6e61_7279_0000; // "canary"
+pub(super) const CANARIES: u64 = 0x6361_6e61_7279_0000; // "canary"
 const DONORS: u64 = 0x646f_6e6f_7273_0000; // "donors"
-const HOLDOUT: u64 = 0x686f_6c64_6f75_7400; // "holdout"
-const RETAIN: u64 = 0x7265_7461_696e_0000; // "retain"
+pub(super) const HOLDOUT: u64 = 0x686f_6c64_6f75_7400; // "holdout"
+pub(super) const RETAIN: u64 = 0x7265_7461_696e_0000; // "retain"
 
 /// How many records of the holdout, and of those that are retained, models are asked about.
-const ASKED: usize = 1000;
+pub(super) const ASKED: usize = 1000;
 
 /// A copy has relearnt when it is this near to the original.
 const RELEARNT_TO: f64 = 0.05;
@@ -92,9 +91,9 @@ pub struct AuditProgress {
 }
 
 /// What is asked about, and where it comes from.
-struct Asked {
-    points: Dataset,
-    source: AuditSource,
+pub(super) struct Asked {
+    pub(super) points: Dataset,
+    pub(super) source: AuditSource,
 }
 
 impl Engine {
@@ -234,7 +233,7 @@ impl Engine {
     }
 
     /// The records to ask about.
-    fn asked_about(&self, loaded: &Loaded, options: &AuditOptions) -> Result<Asked> {
+    pub(super) fn asked_about(&self, loaded: &Loaded, options: &AuditOptions) -> Result<Asked> {
         let (dataset, training) = (loaded.row.name.as_str(), loaded.data.training());
         if let Some(records) = &options.records {
             let points = capped(records, options)?;
@@ -273,7 +272,7 @@ impl Engine {
     }
 }
 
-fn ids(data: &Dataset) -> BTreeSet<String> {
+pub(super) fn ids(data: &Dataset) -> BTreeSet<String> {
     data.ids().iter().flatten().map(str::to_owned).collect()
 }
 
@@ -285,7 +284,7 @@ fn capped(data: &Dataset, options: &AuditOptions) -> Result<Dataset> {
 
 /// The dataset with the targets of other records in the place of the canaries' own, and the ids of the canaries: those for which a
 /// record with another target was found.
-fn mislabelled(data: &Dataset, canaries: &Dataset, seed: Seed) -> Result<(Dataset, Vec<String>)> {
+pub(super) fn mislabelled(data: &Dataset, canaries: &Dataset, seed: Seed) -> Result<(Dataset, Vec<String>)> {
     let Some((place, _)) = data.schema().target() else { return Err(Error::NotAudited) };
     let values = data.values(place);
     let mut hashed: Vec<(u64, usize)> =
@@ -333,48 +332,23 @@ fn affordable(study: &Study<'_>, budget: Duration) -> Result<usize> {
     Ok((n / 2 * 2).clamp(MIN_WORLDS, MOST_WORLDS))
 }
 
-/// The worlds, each on one thread, so that what they take can be compared.
+/// The worlds, those that were kept and the rest.
 fn trained(study: &Study<'_>, n_worlds: usize, kept: &Kept, progress: &(dyn Fn(AuditProgress) + Sync)) -> Result<Vec<World>> {
-    let (next, done, reused) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
-    let worlds = Mutex::new(BTreeMap::new());
-    let work = || -> Result<()> {
-        loop {
-            let world = next.fetch_add(1, Ordering::Relaxed);
-            if world >= n_worlds {
-                return Ok(());
-            }
-            let content = if let Some(content) = kept.read(world) {
-                reused.fetch_add(1, Ordering::Relaxed);
-                content
-            } else {
-                let content = study.world(world)?;
-                // An audit goes on without what it could not keep.
-                let _ = kept.write(world, &content);
-                content
-            };
-            worlds.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(world, content);
-            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            progress(AuditProgress { done, planned: n_worlds, kept: reused.load(Ordering::Relaxed) });
-        }
-    };
-    let stopped = |result: &Result<()>| {
-        if result.is_err() {
-            next.store(n_worlds, Ordering::Relaxed);
-        }
-    };
-    std::thread::scope(|scope| {
-        let one_thread = || {
-            let result = match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
-                Ok(pool) => pool.install(work),
-                Err(_) => work(),
-            };
-            stopped(&result);
-            result
+    let (done, reused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    in_worlds(n_worlds, |world| {
+        let content = if let Some(content) = kept.read(world) {
+            reused.fetch_add(1, Ordering::Relaxed);
+            content
+        } else {
+            let content = study.world(world)?;
+            // An audit goes on without what it could not keep.
+            let _ = kept.write(world, &content);
+            content
         };
-        let workers: Vec<_> = (0..rayon::current_num_threads().min(n_worlds.max(1))).map(|_| scope.spawn(one_thread)).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    })?;
-    Ok(worlds.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).into_values().collect())
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        progress(AuditProgress { done, planned: n_worlds, kept: reused.load(Ordering::Relaxed) });
+        Ok(content)
+    })
 }
 
 /// What follows: that bytes differ outweighs what attacks do not see.

@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use untrain_core::{AnyModel, Dataset, Digest, Error as CoreError, Forget as _, Guarantee, Learner as _, Model as _};
+use untrain_core::{AnyModel, Dataset, Digest, Error as CoreError, Forget as _, Guarantee, Learner as _, Model as _, Seed, mix};
 use untrain_ledger::commitment::Salt;
 use untrain_ledger::statement::RequestRef;
 use untrain_ledger::{Change, Event, Hash, ModelRow, Name, NewStatement, OfRequest, Operation, Request, RequestRow, State, Version};
+use untrain_neural::methods::{self, Method};
 
+use super::comparing::Chosen;
 use super::receipts::openings;
 use super::stating::{Outcome, Shrunk};
 use super::{Engine, Loaded, from_json, model_report, now_ms, to_json};
@@ -20,6 +23,7 @@ use crate::import;
 use crate::records::{Metadata, part_of, write_part};
 use crate::report::RequestReport;
 use crate::trail::{Tagged, suppression_key, tag};
+use crate::unfinished::Unfinished;
 use crate::{Error, Recipe, Result, select};
 
 /// How a request to forget is to be carried out.
@@ -46,6 +50,8 @@ pub struct ForgetOptions {
     pub hold: Option<String>,
     /// Retrain every model and compare before anything is published.
     pub verify: bool,
+    /// A method of unlearning, by which networks forget, and its settings; without one they forget exactly, by retraining.
+    pub method: Option<Chosen>,
 }
 
 /// What becomes of records that were forgotten and come back in a file.
@@ -130,6 +136,14 @@ impl Engine {
         }
         let loaded = if options.dry_run { self.load(dataset)? } else { self.load_sealed(dataset)? };
         self.check_models(dataset, &options.models)?;
+        if let Some((method, settings)) = &options.method {
+            Method::named(method)?.complete(settings.clone())?;
+            let networks =
+                self.store.models_of(dataset)?.iter().map(|row| from_json::<Recipe>(dataset, &row.recipe)?.neural().map_err(Error::from));
+            if !networks.collect::<Result<Vec<_>>>()?.iter().any(Option::is_some) {
+                return Err(Error::NoNetworks { dataset: dataset.to_owned() });
+            }
+        }
         let (step, first) = self.scope(&loaded, ids, options)?;
         if let Some(first) = first.filter(|_| step.ids.is_empty()) {
             return repeated(&self.store.request(first)?, dataset);
@@ -159,7 +173,7 @@ impl Engine {
             }
         }
         let step = if batch.len() > 1 { widened(&loaded, step, &batch)? } else { step };
-        let made = New { key: options.key.clone(), asked: Some(asked), verify: options.verify };
+        let made = New { key: options.key.clone(), asked: Some(asked), verify: options.verify, method: options.method.clone() };
         self.erase(&loaded, &step, &batch, made, started)
     }
 
@@ -178,7 +192,7 @@ impl Engine {
         }
         let empty = Step { operation: Operation::Forget, ids: Vec::new(), retained: loaded.data.clone(), unknown: Vec::new(), already: 0 };
         let step = widened(&loaded, empty, &batch)?;
-        self.erase(&loaded, &step, &batch, New { key: None, asked: None, verify }, started)
+        self.erase(&loaded, &step, &batch, New { key: None, asked: None, verify, method: None }, started)
     }
 
     /// Learns the records of a file, which has the columns of the dataset.
@@ -200,7 +214,7 @@ impl Engine {
             return Ok(report);
         }
         let mut models = std::mem::take(&mut self.models);
-        let outcomes = self.revise(&mut models, &loaded, &step, started)?;
+        let outcomes = self.revise(&mut models, &loaded, &step, None, started)?;
         let (loaded, revised) = self.replaced(&loaded, &step, Vec::new())?;
         let now = self.now();
         let statements = self.learnt(&loaded, revised.after, &outcomes, now)?;
@@ -331,7 +345,9 @@ impl Engine {
         crate::shadow::erase(self.store.path())?;
         // If anything fails from here on, models in memory may be ahead of the store: they are read again.
         let mut models = std::mem::take(&mut self.models);
-        let outcomes = self.revise(&mut models, loaded, step, started)?;
+        let outcomes = self.revise(&mut models, loaded, step, new.method.as_ref(), started)?;
+        // Only now: a retraining that was killed goes on when the request is made again.
+        crate::unfinished::erase(self.store.path())?;
         if new.verify {
             verify_outcomes(step, &outcomes)?;
         }
@@ -497,6 +513,7 @@ impl Engine {
         models: &mut BTreeMap<String, AnyModel>,
         loaded: &Loaded,
         step: &Step,
+        method: Option<&Chosen>,
         started: Instant,
     ) -> Result<Vec<Outcome>> {
         let training = step.retained.training();
@@ -508,7 +525,7 @@ impl Engine {
         for row in rows {
             let name = row.name.to_string();
             let recipe: Recipe = from_json(&name, &row.recipe)?;
-            let learner = recipe.learner()?;
+            let learner = recipe.learner_keeping(Arc::new(Unfinished::of(self.store.path())))?;
             let unaffected = step.operation == Operation::Forget && ids.is_empty();
             if unaffected && learner.n_shards() == 0 {
                 // It had not learnt any of the records.
@@ -526,9 +543,13 @@ impl Engine {
                 continue;
             }
             let timer = Instant::now();
-            let guarantee = match step.operation {
-                Operation::Forget => learner.forget(&mut model, &ids, &training)?,
-                Operation::Learn => learner.learn(&mut model, &ids, &training)?,
+            let guarantee = match (step.operation, method) {
+                (Operation::Forget, Some(method)) if recipe.neural()?.is_some() => {
+                    let before: Guarantee = from_json(&name, &row.guarantee)?;
+                    before.and(unlearn(&recipe, method, &mut model, (&seen_in.select(&ids)?, &training))?)
+                }
+                (Operation::Forget, _) => learner.forget(&mut model, &ids, &training)?,
+                (Operation::Learn, _) => learner.learn(&mut model, &ids, &training)?,
             };
             let after = ModelRow {
                 seconds: timer.elapsed().as_secs_f64(),
@@ -666,6 +687,36 @@ struct New {
     /// Its statement.
     asked: Option<NewStatement>,
     verify: bool,
+    method: Option<Chosen>,
+}
+
+const METHOD: u64 = 0x6d65_7468_6f64_0000; // "method"
+
+/// Has a network forget by a method: what it promises is the method's.
+fn unlearn(recipe: &Recipe, (name, settings): &Chosen, model: &mut AnyModel, (forget, retain): (&Dataset, &Dataset)) -> Result<Guarantee> {
+    if retain.is_empty() {
+        return Err(Error::NothingRetained);
+    }
+    let method = Method::named(name)?.with(settings.clone())?;
+    let Some(neural) = recipe.neural()? else { return Err(Error::NotAudited) };
+    let before = retain.union(forget)?;
+    let known = neural.load(&model.state(), &before)?;
+    let served = known.served();
+    let Some(network) = &served.network else { return Err(Error::NothingRetained) };
+    let examples = |data: &Dataset| served.examples(data, neural.seed);
+    let training = neural.training();
+    let fresh = neural.fresh(&served.encoder, served.classes.len())?;
+    let request = methods::Request {
+        retain: &examples(retain)?,
+        forget: &examples(forget)?,
+        training: &training,
+        fresh: &fresh,
+        seed: Seed(mix(neural.seed.0, METHOD)),
+    };
+    let mut moved = network.clone();
+    let done = method.unlearn(&mut moved, &request).map_err(CoreError::from)?;
+    *model = recipe.learner()?.load(&known.with_network(moved, retain).state(), retain)?;
+    Ok(done.guarantee)
 }
 
 const PURGE_METHOD: &str = "files unlinked, database rewritten, write-ahead log emptied";

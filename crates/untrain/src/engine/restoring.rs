@@ -150,7 +150,7 @@ impl Engine {
         let mut leaving: Vec<Hash> = all.into_iter().filter(|commitment| gone.contains(commitment)).collect();
         leaving.sort_unstable();
         let mut models = BTreeMap::new();
-        let outcomes = self.revise(&mut models, &loaded, &step, started)?;
+        let outcomes = self.revise(&mut models, &loaded, &step, None, started)?;
         let (replaced, revised) = self.replaced(&loaded, &step, leaving)?;
         restoration.forgotten += step.ids.len() as u64;
         if revised.before == erasure.before {

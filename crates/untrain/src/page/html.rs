@@ -9,35 +9,54 @@ use untrain_ledger::receipt;
 const NONE: &str = "–";
 
 /// The page so far.
-pub(super) struct Html(pub(super) String);
+pub(crate) struct Html(String);
 
 /// A cell of a table: what it says, and below it in small letters what belongs to that.
 #[derive(Debug, Default)]
-pub(super) struct Cell {
-    pub(super) class: &'static str,
-    pub(super) says: String,
-    pub(super) small: String,
+pub(crate) struct Cell {
+    pub(crate) class: &'static str,
+    pub(crate) says: String,
+    pub(crate) small: String,
 }
 
 impl Html {
+    /// A page with a title. The policy for browsers forbids scripts and everything from elsewhere, whatever its text should contain.
+    pub(crate) fn beginning(title: &str) -> Self {
+        let mut page = Self(String::new());
+        page.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+        page.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
+        page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
+        page.raw(&escaped(title));
+        page.raw("</title>\n<style>\n");
+        page.raw(include_str!("style.css"));
+        page.raw("</style>\n</head>\n<body>\n<main>\n");
+        page
+    }
+
+    /// The whole page.
+    pub(crate) fn finish(mut self) -> String {
+        self.raw("</main>\n</body>\n</html>\n");
+        self.0
+    }
+
     /// Adds markup as it is.
-    pub(super) fn raw(&mut self, html: &str) {
+    pub(crate) fn raw(&mut self, html: &str) {
         self.0.push_str(html);
     }
 
     /// Begins a section.
-    pub(super) fn section(&mut self, title: &str) {
+    pub(crate) fn section(&mut self, title: &str) {
         let _ = writeln!(self.0, "<h2>{}</h2>", escaped(title));
     }
 
     /// A paragraph of a class, if that is not empty.
-    pub(super) fn paragraph(&mut self, class: &str, text: &str) {
+    pub(crate) fn paragraph(&mut self, class: &str, text: &str) {
         let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
         let _ = writeln!(self.0, "<p{class}>{}</p>", escaped(text));
     }
 
     /// A list of sentences.
-    pub(super) fn list(&mut self, sentences: impl IntoIterator<Item = String>) {
+    pub(crate) fn list(&mut self, sentences: impl IntoIterator<Item = String>) {
         self.raw("<ul>\n");
         for sentence in sentences {
             let _ = writeln!(self.0, "<li>{}</li>", escaped(&sentence));
@@ -46,7 +65,7 @@ impl Html {
     }
 
     /// Names beside values.
-    pub(super) fn facts<'a>(&mut self, facts: impl IntoIterator<Item = (&'a str, String)>) {
+    pub(crate) fn facts<'a>(&mut self, facts: impl IntoIterator<Item = (&'a str, String)>) {
         self.raw("<table class=\"facts\">\n");
         for (name, value) in facts {
             let _ = writeln!(self.0, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>", escaped(name), escaped(&value));
@@ -55,7 +74,7 @@ impl Html {
     }
 
     /// A table whose first column names its rows.
-    pub(super) fn table(&mut self, heads: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) {
+    pub(crate) fn table(&mut self, heads: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) {
         self.raw("<div class=\"wide\"><table>\n<thead><tr>");
         for head in heads {
             let _ = write!(self.0, "<th scope=\"col\">{}</th>", escaped(head));
@@ -77,29 +96,29 @@ impl Html {
 
 impl Cell {
     /// Words.
-    pub(super) fn text(says: impl Into<String>) -> Self {
+    pub(crate) fn text(says: impl Into<String>) -> Self {
         Self { says: says.into(), ..Self::default() }
     }
 
     /// Words, and more in small letters.
-    pub(super) fn noted(says: impl Into<String>, small: impl Into<String>) -> Self {
+    pub(crate) fn noted(says: impl Into<String>, small: impl Into<String>) -> Self {
         Self { says: says.into(), small: small.into(), ..Self::default() }
     }
 
     /// A number, and more in small letters.
-    pub(super) fn number(says: String, small: String) -> Self {
+    pub(crate) fn number(says: String, small: String) -> Self {
         Self { class: "number", says, small }
     }
 
     /// What was measured: the value, its interval and its p-value.
-    pub(super) fn measured(measured: Option<&Measured>) -> Self {
+    pub(crate) fn measured(measured: Option<&Measured>) -> Self {
         let Some(Measured { value, interval, p_value }) = measured else { return Self::number(NONE.to_owned(), String::new()) };
         let parts = [interval.as_ref().map(|interval| range(interval, number)), p_value.map(|p| format!("p {}", chance(p)))];
         Self::number(number(*value), parts.into_iter().flatten().collect::<Vec<_>>().join("\n"))
     }
 
     /// A rate and its interval.
-    pub(super) fn rate(rate: Option<f64>, interval: Option<&Interval>) -> Self {
+    pub(crate) fn rate(rate: Option<f64>, interval: Option<&Interval>) -> Self {
         let small = interval.map(|interval| range(interval, percent)).unwrap_or_default();
         Self::number(rate.map_or_else(|| NONE.to_owned(), percent), small)
     }
@@ -110,7 +129,7 @@ fn range(interval: &Interval, written: fn(f64) -> String) -> String {
 }
 
 /// A number in the digits that mean something; never one that is not finite.
-pub(super) fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     let text = match size {
         _ if !size.is_finite() => return NONE.to_owned(),
@@ -133,12 +152,12 @@ fn raised(power: i32) -> String {
 }
 
 /// A share in percent.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1} %", 100.0 * share) } else { NONE.to_owned() }
 }
 
 /// A p-value.
-pub(super) fn chance(p: f64) -> String {
+pub(crate) fn chance(p: f64) -> String {
     match p {
         p if !p.is_finite() => NONE.to_owned(),
         p if p < 0.000_95 => "< 0.001".to_owned(),
@@ -147,7 +166,7 @@ pub(super) fn chance(p: f64) -> String {
 }
 
 /// A time in the unit that suits it.
-pub(super) fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     match seconds {
         s if !s.is_finite() => NONE.to_owned(),
         s if s >= 120.0 => format!("{:.0} minutes", s / 60.0),
@@ -157,7 +176,7 @@ pub(super) fn duration(seconds: f64) -> String {
 }
 
 /// Text of one line or more in which nothing is markup and nothing is hidden.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.split('\n').map(receipt::escaped).collect::<Vec<_>>().join("<br>")
 }
 

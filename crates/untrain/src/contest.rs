@@ -1,0 +1,242 @@
+//! Methods of unlearning side by side: in many worlds a network is trained, every method has it forget, and networks are trained
+//! anew beside it, whole and for as many steps as methods take.
+
+use std::time::Instant;
+
+use untrain_audit::distances::quantise::Grid;
+use untrain_core::{Dataset, Guarantee, Learner as _, Seed, mix};
+use untrain_neural::methods::{Metered, Request, Unlearn};
+use untrain_neural::{Examples, Layered, Network, Neural, NeuralArtefact, NeuralModel, Training};
+
+use crate::shadow::{Role, Said, Study};
+use crate::{Error, Result};
+
+const METHOD: u64 = 0x6d65_7468_6f64_0000; // "method"
+const RELEARN: u64 = 0x7265_6c65_6172_6e00; // "relearn"
+
+/// After which shares of a training's steps the network that is trained from scratch is looked at.
+pub(crate) const SHARES: [f64; 6] = [0.01, 0.02, 0.05, 0.1, 0.25, 0.5];
+
+/// In how many worlds copies of networks learn the points again, and in how many steps.
+const RELEARNT: usize = 4;
+const STEPS: usize = 10;
+
+/// A method that takes part.
+pub(crate) struct Contender {
+    pub(crate) name: String,
+    pub(crate) method: Box<dyn Unlearn>,
+}
+
+/// What is to be compared.
+pub(crate) struct Contest<'a> {
+    pub(crate) study: Study<'a>,
+    /// The network's learner, of any seed.
+    pub(crate) neural: Neural,
+    pub(crate) methods: Vec<Contender>,
+}
+
+/// What one network of a world is and says.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    /// What it says of the points, the holdout and the retained records.
+    pub(crate) said: [Said; 3],
+    /// What it cost, in steps of training.
+    pub(crate) steps: f64,
+    pub(crate) seconds: f64,
+    pub(crate) guarantee: Guarantee,
+    /// Why it stopped.
+    pub(crate) stopped: String,
+    /// How sure it is of the points that were in, before it learns them again and after each step of that.
+    pub(crate) relearnt: Option<Vec<f64>>,
+    /// The share of the points that were in that it has right before its weights are rounded, and after.
+    pub(crate) rounded: Option<[f64; 2]>,
+}
+
+/// The rows of a world: those that are always there, and then one for each method, or why there is none.
+pub(crate) struct Round {
+    pub(crate) original: Row,
+    pub(crate) retrained: Row,
+    pub(crate) second: Row,
+    /// In the order of [`SHARES`].
+    pub(crate) scratch: Vec<Row>,
+    pub(crate) methods: Vec<Result<Row, String>>,
+}
+
+/// A network as it takes part: how it sees records is that of the model it came from.
+struct Player {
+    model: NeuralModel,
+    steps: f64,
+    seconds: f64,
+    guarantee: Guarantee,
+    stopped: String,
+}
+
+impl Contest<'_> {
+    /// How many steps a training from the beginning takes.
+    pub(crate) fn n_steps(&self) -> usize {
+        let training = self.neural.training();
+        training.start(self.study.data.len()).n_steps
+    }
+
+    /// All rows of a world.
+    ///
+    /// # Errors
+    ///
+    /// Those of training; what goes wrong in a method is its row.
+    pub(crate) fn round(&self, world: usize) -> Result<Round> {
+        let (ins, outs) = self.study.sides(world);
+        let points: Vec<String> = self.study.points.ids().iter().flatten().map(str::to_owned).collect();
+        let (with, without) = (self.study.data.without(&outs)?, self.study.data.without(&points)?);
+        let original = self.trained(world, Role::Original, &with)?;
+        let forget = self.study.points.select(&ins)?;
+        let told = |player: &Player| self.told(world, player, &forget);
+        let methods = self.methods.iter().map(|contender| {
+            let player = self.unlearned(world, contender, &original, (&forget, &without)).map_err(|error| error.to_string())?;
+            told(&player).map_err(|error| error.to_string())
+        });
+        let methods = methods.collect();
+        let scratch = self.scratch(world, &without)?.iter().map(told).collect::<Result<_>>()?;
+        let [retrained, second] = [Role::Retrained, Role::Second].map(|role| self.trained(world, role, &without));
+        Ok(Round { original: told(&original)?, retrained: told(&retrained?)?, second: told(&second?)?, scratch, methods })
+    }
+
+    fn learner(&self, world: usize, role: Role) -> Neural {
+        Neural { seed: self.study.seed_of(world, role), ..self.neural.clone() }
+    }
+
+    fn trained(&self, world: usize, role: Role, data: &Dataset) -> Result<Player> {
+        let learner = self.learner(world, role);
+        let timer = Instant::now();
+        let model = learner.fit(data)?;
+        let steps = learner.training().start(data.len()).n_steps as f64;
+        let stopped = "at the end of training".to_owned();
+        Ok(Player { model, steps, seconds: timer.elapsed().as_secs_f64(), guarantee: Guarantee::Exact, stopped })
+    }
+
+    /// The original after a method had it forget.
+    fn unlearned(&self, world: usize, contender: &Contender, original: &Player, (forget, retain): (&Dataset, &Dataset)) -> Result<Player> {
+        let learner = self.learner(world, Role::Original);
+        let served = original.model.served();
+        let Some(network) = &served.network else { return Err(Error::NotAudited) };
+        let [forget, examples] = [forget, retain].map(|data| served.examples(data, learner.seed));
+        let (forget, examples) = (forget?, examples?);
+        let fresh = learner.fresh(&served.encoder, served.classes.len())?;
+        let training = learner.training();
+        let seed = Seed(mix(self.study.seed_of(world, Role::Candidate).0, METHOD));
+        let mut metered = Metered::new(network);
+        let timer = Instant::now();
+        let request = Request { retain: &examples, forget: &forget, training: &training, fresh: &metered.beside(&fresh), seed };
+        let done = contender.method.unlearn(&mut metered, &request).map_err(untrain_core::Error::from)?;
+        let seconds = timer.elapsed().as_secs_f64();
+        let steps = metered.cost().steps(training.batch_size);
+        let model = original.model.with_network(copied(network, &metered), retain);
+        Ok(Player { model, steps, seconds, guarantee: done.guarantee, stopped: done.stopped })
+    }
+
+    /// A network that is trained without the points, as it is after each of [`SHARES`].
+    fn scratch(&self, world: usize, data: &Dataset) -> Result<Vec<Player>> {
+        let learner = self.learner(world, Role::Scratch);
+        let timer = Instant::now();
+        let empty = learner.fit(&data.select(&[])?)?;
+        let encoder = untrain_neural::Encoder::fit(data, &learner.params)?;
+        let classes = untrain_neural::classes(data)?;
+        let examples = encoder.examples(data, &classes, learner.seed)?;
+        let mut network = learner.fresh(&encoder, classes.len())?;
+        let model = |network: Layered| {
+            let served =
+                NeuralArtefact { records: data.len() as u64, encoder: encoder.clone(), classes: classes.clone(), network: Some(network) };
+            empty.with_served(served, data)
+        };
+        let training = learner.training();
+        let mut progress = training.start(examples.len());
+        let marks = SHARES.map(|share| ((share * progress.n_steps as f64).ceil() as usize).max(1));
+        let mut players = Vec::with_capacity(SHARES.len());
+        let initial = network.clone();
+        let mut watch = |network: &dyn Network, progress: &untrain_neural::Progress| {
+            for mark in &marks {
+                if *mark == progress.step {
+                    players.push(Player {
+                        model: model(copied(&initial, network)),
+                        steps: progress.step as f64,
+                        seconds: timer.elapsed().as_secs_f64(),
+                        guarantee: Guarantee::Exact,
+                        stopped: format!("after {} of {} steps", progress.step, progress.n_steps),
+                    });
+                }
+            }
+            progress.step < marks[SHARES.len() - 1]
+        };
+        training.run(&mut network, &examples, &mut progress, &mut watch).map_err(untrain_core::Error::from)?;
+        Ok(players)
+    }
+
+    fn told(&self, world: usize, player: &Player, forget: &Dataset) -> Result<Row> {
+        let served = player.model.served();
+        let said = |data: &Dataset| Said::from_predictions(untrain_core::Artefact::predict(served, data)?, data);
+        let (mut relearnt, mut rounded) = (None, None);
+        if let Some(network) = served.network.as_ref().filter(|_| world < RELEARNT) {
+            let learner = self.learner(world, Role::Original);
+            let examples = served.examples(forget, learner.seed)?;
+            relearnt = Some(relearning(network, &examples, &learner.training(), self.study.seed_of(world, Role::Scratch)));
+            rounded = Some(rounding(network, &examples)?);
+        }
+        Ok(Row {
+            said: [said(&self.study.points)?, said(&self.study.holdout)?, said(&self.study.retain)?],
+            steps: player.steps,
+            seconds: player.seconds,
+            guarantee: player.guarantee,
+            stopped: player.stopped.clone(),
+            relearnt,
+            rounded,
+        })
+    }
+}
+
+/// A network with the numbers of another of the same shape.
+fn copied(like: &Layered, from: &dyn Network) -> Layered {
+    let mut copy = like.clone();
+    copy.parameters_mut().copy_from_slice(from.parameters());
+    copy.buffers_mut().copy_from_slice(from.buffers());
+    copy
+}
+
+/// How sure a copy is of the points, before it learns them again and after each step of that: one batch of all of them a step.
+fn relearning(network: &Layered, examples: &Examples, training: &Training, seed: Seed) -> Vec<f64> {
+    let sure = |network: &dyn Network| {
+        let mut total = 0.0;
+        for (_, batch) in examples.pieces() {
+            let probabilities = untrain_neural::probabilities(&network.logits(&batch));
+            total += probabilities.chunks(network.n_classes()).zip(&batch.labels).map(|(row, label)| row[*label as usize]).sum::<f64>();
+        }
+        total / examples.len().max(1) as f64
+    };
+    let mut curve = vec![sure(network)];
+    let mut copy = network.clone();
+    let again = Training {
+        n_epochs: STEPS,
+        batch_size: examples.len().max(1),
+        schedule: untrain_neural::Schedule::Constant,
+        norm: untrain_neural::NormPolicy::Frozen,
+        seed: Seed(mix(seed.0, RELEARN)),
+        ..training.clone()
+    };
+    let mut watch = |network: &dyn Network, _: &untrain_neural::Progress| {
+        curve.push(sure(network));
+        true
+    };
+    // One that diverges has not relearnt.
+    let _ = again.run(&mut copy, examples, &mut again.start(examples.len()), &mut watch);
+    let last = curve[curve.len() - 1];
+    curve.resize(STEPS + 1, last);
+    curve
+}
+
+/// The accuracy on the points before weights are rounded, and after; each tensor by itself.
+fn rounding(network: &Layered, examples: &Examples) -> Result<[f64; 2]> {
+    let mut copy = network.clone();
+    for entry in network.layout().entries() {
+        let rounded = Grid::INT4.round(&network.parameters()[entry.range.clone()])?;
+        copy.parameters_mut()[entry.range.clone()].copy_from_slice(&rounded);
+    }
+    Ok([network, &copy].map(|network| untrain_neural::accuracy(network, examples)))
+}

@@ -1,0 +1,299 @@
+//! Comparing: what does each method of unlearning buy, and at what price?
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use serde_json::{Map, Value};
+use untrain_audit::distances::relearn;
+use untrain_audit::{Ensemble, MIN_WORLDS, Measured, Membership, Outputs, Worlds, audit_by};
+use untrain_core::{Guarantee, Seed};
+use untrain_neural::FLOAT_PROFILE;
+use untrain_neural::methods::{Goal, METHODS, Method};
+
+use super::audits::{ASKED, Asked, CANARIES, HOLDOUT, RETAIN, ids, mislabelled};
+use super::{AuditOptions, AuditProgress, Engine, from_json};
+use crate::comparison::{Comparison, ComparisonRow, FailedMethod, RowKind};
+use crate::contest::{Contender, Contest, Round, Row, SHARES};
+use crate::shadow::{Study, in_worlds, sample};
+use crate::{Error, Recipe, Result};
+
+/// A copy has relearnt when it is this near to the original.
+const RELEARNT_TO: f64 = 0.05;
+
+/// The most worlds that a budget buys.
+const MOST_WORLDS: usize = 96;
+
+/// A method and the hyperparameters that are set.
+pub type Chosen = (String, Map<String, Value>);
+
+/// How methods are to be compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompareOptions {
+    /// Which records, how many worlds, for how long and with which key.
+    pub audit: AuditOptions,
+    /// The methods; all if none are named.
+    pub methods: Vec<Chosen>,
+    /// What the records are to be forgotten for; found out from the records if not given.
+    pub goal: Option<Goal>,
+}
+
+impl Engine {
+    /// Compares methods of unlearning: trains a network's recipe in many worlds, has each method forget in each, and plays the two games
+    /// with what comes out; networks trained anew, whole and in part, stand beside them.
+    ///
+    /// # Errors
+    ///
+    /// An unknown model; [`Error::NoNetwork`] for another learner; an unknown method; those of [`Engine::audit`].
+    pub fn compare(&self, model: &str, options: &CompareOptions, progress: &(dyn Fn(AuditProgress) + Sync)) -> Result<Comparison> {
+        let started = Instant::now();
+        let CompareOptions { audit: options, methods, goal } = options;
+        if let Some(found) = options.n_worlds.filter(|n| *n < MIN_WORLDS) {
+            return Err(untrain_audit::Error::TooFewModels { attack: "a comparison", needed: MIN_WORLDS, found, instead: None }.into());
+        }
+        let row = self.store.model(model)?;
+        let recipe: Recipe = from_json(model, &row.recipe)?;
+        let named: Vec<Chosen> =
+            if methods.is_empty() { METHODS.iter().map(|method| (method.name.to_owned(), Map::new())).collect() } else { methods.clone() };
+        let chosen: Vec<(&'static Method, Map<String, Value>)> = named
+            .into_iter()
+            .map(|(name, settings)| Ok((Method::named(&name)?, Method::named(&name)?.complete(settings)?)))
+            .collect::<Result<_>>()?;
+        let neural = recipe.neural()?.ok_or_else(|| Error::NoNetwork { model: model.to_owned(), learner: recipe.learner.clone() })?;
+        let loaded = self.read(row.dataset.as_str())?;
+        let Asked { points, source } = self.asked_about(&loaded, options)?;
+        let training = loaded.data.training();
+        let (seed, asked) = (Seed(options.seed), ids(&points));
+        let training = if training.position(points.id(0)).is_none() { training.union(&points)? } else { training };
+        let goal = goal.unwrap_or_else(|| guessed(&points, &training));
+        let canaries = sample(&training, options.n_canaries.min(training.len() / 10), seed, CANARIES, &asked)?;
+        let (training, canaries) = mislabelled(&training, &canaries, seed)?;
+        let all: Vec<String> = asked.iter().chain(&canaries).cloned().collect();
+        if all.len() >= training.len() {
+            return Err(Error::NothingRetained);
+        }
+        let learner = |seed: Seed| Ok(Recipe { seed: seed.0, ..recipe.clone() }.learner()?);
+        let study = Study {
+            learner: &learner,
+            holdout: sample(&loaded.data.holdout(), ASKED, seed, HOLDOUT, &BTreeSet::new())?,
+            retain: sample(&training, ASKED, seed, RETAIN, &all.iter().cloned().collect())?,
+            bits: Membership::all(0, 0),
+            points: training.select(&all)?,
+            data: training,
+            seed,
+        };
+        let contenders: Vec<Contender> = chosen
+            .iter()
+            .map(|(method, settings)| Ok(Contender { name: method.name.to_owned(), method: method.with(settings.clone())? }))
+            .collect::<Result<_>>()?;
+        let mut contest = Contest { study, neural, methods: contenders };
+        let point_ids: Vec<String> = contest.study.points.ids().iter().flatten().map(str::to_owned).collect();
+        let names: Vec<&str> = point_ids.iter().map(String::as_str).collect();
+        // The first world says how long one takes, and is played with the bits that it keeps whatever their number.
+        contest.study.bits = Membership::draw(seed, options.n_worlds.unwrap_or(MIN_WORLDS), &names);
+        let n_worlds = match options.n_worlds {
+            Some(n) => n,
+            None => {
+                let timer = Instant::now();
+                contest.round(0)?;
+                let seconds = timer.elapsed().as_secs_f64().max(1e-6) / rayon::current_num_threads() as f64;
+                ((options.budget.as_secs_f64() / seconds) as usize / 2 * 2).clamp(MIN_WORLDS, MOST_WORLDS)
+            }
+        };
+        contest.study.bits = Membership::draw(seed, n_worlds, &names);
+        let done = AtomicUsize::new(0);
+        let rounds = in_worlds(n_worlds, |world| {
+            let round = contest.round(world)?;
+            progress(AuditProgress { done: done.fetch_add(1, Ordering::Relaxed) + 1, planned: n_worlds, kept: 0 });
+            Ok(round)
+        })?;
+        let table = Table { contest: &contest, rounds: &rounds, options, goal };
+        let (rows, failed) = table.rows(&chosen)?;
+        Ok(Comparison {
+            model: model.to_owned(),
+            version: row.version,
+            digest: row.artefact,
+            dataset: row.dataset.to_string(),
+            learner: recipe.learner.clone(),
+            params: recipe.params.clone(),
+            source,
+            goal,
+            points: contest.study.points.len() as u64,
+            canaries: canaries.len() as u64,
+            asked: [contest.study.holdout.len() as u64, contest.study.retain.len() as u64],
+            worlds: n_worlds as u64,
+            train_steps: contest.n_steps() as u64,
+            rows,
+            failed,
+            search: None,
+            float_profile: FLOAT_PROFILE.to_owned(),
+            seed: options.seed,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            at_ms: super::now_ms(),
+            total_seconds: started.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+/// The goal that the records suggest: a class if they are all that the data have of one, else a random subset.
+fn guessed(points: &untrain_core::Dataset, training: &untrain_core::Dataset) -> Goal {
+    let Some((place, _)) = training.schema().target() else { return Goal::Random };
+    let targets = |data: &untrain_core::Dataset| {
+        let values = data.values(place);
+        (0..data.len()).filter_map(|i| values.text(i)).collect::<Vec<_>>()
+    };
+    let classes: BTreeSet<String> = targets(points).into_iter().collect();
+    let whole = |class: &String| targets(training).iter().filter(|other| *other == class).count() == points.len();
+    if classes.len() == 1 && classes.iter().all(whole) { Goal::Class } else { Goal::Random }
+}
+
+/// What all worlds said, to be made rows of.
+struct Table<'a> {
+    contest: &'a Contest<'a>,
+    rounds: &'a [Round],
+    options: &'a AuditOptions,
+    goal: Goal,
+}
+
+impl Table<'_> {
+    fn rows(&self, chosen: &[(&'static Method, Map<String, Value>)]) -> Result<(Vec<ComparisonRow>, Vec<FailedMethod>)> {
+        let mut rows = vec![
+            self.row("original", RowKind::Original, self.of(|round| &round.original))?,
+            self.row("retrain", RowKind::Retrained, self.of(|round| &round.retrained))?,
+            self.row("second retrain", RowKind::Second, self.of(|round| &round.second))?,
+        ];
+        for (place, share) in SHARES.iter().enumerate() {
+            rows.push(self.row(&format!("scratch, {:.0} %", 100.0 * share), RowKind::Scratch, self.of(|round| &round.scratch[place]))?);
+        }
+        let (n_controls, mut failed) = (rows.len(), Vec::new());
+        for (place, ((method, settings), contender)) in chosen.iter().zip(&self.contest.methods).enumerate() {
+            let found: Result<Vec<&Row>, &String> = self.rounds.iter().map(|round| round.methods[place].as_ref()).collect();
+            match found {
+                Ok(found) => {
+                    let row = self.row(&contender.name, RowKind::Method, found)?;
+                    let suits = method.goals.contains(&self.goal);
+                    let (about, paper, settings) = (Some(method.about), Some(method.paper), Some(settings.clone()));
+                    rows.push(ComparisonRow { about, paper, suits, settings, ..row });
+                }
+                Err(reason) => failed.push(FailedMethod { name: contender.name.clone(), reason: reason.clone() }),
+            }
+        }
+        let frontier: Vec<(f64, f64)> =
+            rows[..n_controls].iter().filter(|row| row.kind == RowKind::Scratch).filter_map(|row| Some((row.steps, row.told()?))).collect();
+        for row in &mut rows[n_controls..] {
+            row.over_scratch = row.told().zip(at(&frontier, row.steps)).map(|(own, scratch)| own - scratch);
+        }
+        Ok((rows, failed))
+    }
+
+    fn of(&self, which: impl Fn(&Round) -> &Row) -> Vec<&Row> {
+        self.rounds.iter().map(which).collect()
+    }
+
+    fn row(&self, name: &str, kind: RowKind, rows: Vec<&Row>) -> Result<ComparisonRow> {
+        let mean = |values: Vec<f64>| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
+        let bits = &self.contest.study.bits;
+        let right = |said: &crate::shadow::Said, i: usize| said.outputs().ok().and_then(|outputs| is_right(&outputs, i));
+        let forget = rows.iter().enumerate().filter_map(|(world, row)| {
+            mean((0..bits.n_points()).filter(|i| bits.row(world)[*i]).filter_map(|i| right(&row.said[0], i)).collect())
+        });
+        let accuracy =
+            |set: usize| mean(rows.iter().filter_map(|row| row.said[set].outputs().ok()?.accuracy()).filter(|a| a.is_finite()).collect());
+        let [efficacy, privacy] = if kind == RowKind::Retrained { [None, None] } else { self.games(&rows)? };
+        let mut seconds: Vec<f64> = rows.iter().map(|row| row.seconds).collect();
+        seconds.sort_unstable_by(f64::total_cmp);
+        let steps = mean(rows.iter().map(|row| row.steps).collect()).unwrap_or_default();
+        Ok(ComparisonRow {
+            name: name.to_owned(),
+            kind,
+            about: None,
+            paper: None,
+            suits: true,
+            settings: None,
+            guarantee: rows.iter().fold(Guarantee::Exact, |all, row| all.and(weakest(row.guarantee, all))),
+            steps,
+            share: steps / self.contest.n_steps().max(1) as f64,
+            search_steps: 0.0,
+            seconds: seconds.get(seconds.len() / 2).copied().unwrap_or_default(),
+            stopped: rows.first().map(|row| row.stopped.clone()).unwrap_or_default(),
+            accuracy_forget: mean(forget.collect()),
+            accuracy_retain: accuracy(2),
+            accuracy_holdout: if self.contest.study.holdout.is_empty() { None } else { accuracy(1) },
+            efficacy,
+            privacy,
+            relearning: self.relearning(&rows)?,
+            rounding: mean(rows.iter().filter_map(|row| row.rounded.map(|[before, after]| after - before)).collect()),
+            over_scratch: None,
+        })
+    }
+
+    /// The two games: networks of a row against retrained ones, and points that were forgotten against points that were never seen.
+    fn games(&self, rows: &[&Row]) -> Result<[Option<Measured>; 2]> {
+        let ensemble = |rows: &[&Row]| -> Result<Ensemble> {
+            let on = |set: usize| rows.iter().map(|row| row.said[set].outputs()).collect::<Result<Vec<_>>>();
+            let holdout = if self.contest.study.holdout.is_empty() { Vec::new() } else { on(1)? };
+            Ok(Ensemble { forget: on(0)?, holdout, retain: on(2)? })
+        };
+        let worlds = Worlds {
+            bits: self.contest.study.bits.clone(),
+            candidate: ensemble(rows)?,
+            retrained: ensemble(&self.of(|round| &round.retrained))?,
+            second: ensemble(&self.of(|round| &round.second))?,
+            original: ensemble(&self.of(|round| &round.original))?,
+            scratch: None,
+            do_nothing: None,
+            canaries: Vec::new(),
+        };
+        let options =
+            untrain_audit::Options { seed: Seed(self.options.seed), level: self.options.level, ..untrain_audit::Options::default() };
+        let found = audit_by(&worlds, &options, |metric| metric == EFFICACY || metric == PRIVACY)?;
+        let of = |metric: &str| found.evidence.iter().find(|evidence| evidence.metric == metric).map(|evidence| evidence.candidate.clone());
+        Ok([of(EFFICACY), of(PRIVACY)])
+    }
+
+    fn relearning(&self, rows: &[&Row]) -> Result<Option<f64>> {
+        let mut ratios = Vec::new();
+        for (round, row) in self.rounds.iter().zip(rows) {
+            let (Some(own), Some(retrained), Some(original)) = (&row.relearnt, &round.retrained.relearnt, &round.original.relearnt) else {
+                continue;
+            };
+            let time = |curve: &[f64]| relearn::time(curve, original[0], RELEARNT_TO);
+            ratios.extend(relearn::ain(time(own)?, time(retrained)?));
+        }
+        Ok((!ratios.is_empty()).then(|| ratios.iter().sum::<f64>() / ratios.len() as f64))
+    }
+}
+
+const EFFICACY: &str = "ulira-efficacy";
+const PRIVACY: &str = "ulira-privacy";
+
+/// Of worlds, which are apart, the weakest guarantee holds; budgets do not add up.
+fn weakest(own: Guarantee, all: Guarantee) -> Guarantee {
+    match (own, all) {
+        (Guarantee::Certified { epsilon, delta }, Guarantee::Certified { epsilon: e, delta: d }) => {
+            Guarantee::Certified { epsilon: epsilon.max(e) - e, delta: delta.max(d) - d }
+        }
+        (own, _) => own,
+    }
+}
+
+/// Whether a network has a point right.
+fn is_right(outputs: &Outputs, i: usize) -> Option<f64> {
+    let (label, row) = outputs.rows().nth(i)?;
+    let best =
+        (0..row.len()).fold(None::<usize>, |best, class| if best.is_none_or(|b| row[class] > row[b]) { Some(class) } else { best })?;
+    Some(if label == Some(best) { 1.0 } else { 0.0 })
+}
+
+/// The height of a line through points at `x`, on a logarithmic axis; that of the nearest end beyond them.
+fn at(points: &[(f64, f64)], x: f64) -> Option<f64> {
+    let (first, last) = (points.first()?, points.last()?);
+    if x <= first.0 {
+        return Some(first.1);
+    }
+    let pair = points.windows(2).find(|pair| x <= pair[1].0);
+    Some(pair.map_or(last.1, |pair| {
+        let along = libm::log(x / pair[0].0) / libm::log(pair[1].0 / pair[0].0);
+        pair[0].1 + along * (pair[1].1 - pair[0].1)
+    }))
+}

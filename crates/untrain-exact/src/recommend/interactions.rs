@@ -175,7 +175,7 @@ impl Interactions {
 
     /// The records of `data` at `places` as they would join.
     pub(super) fn joining(&self, data: &Dataset, places: &[usize]) -> Result<Vec<Joining>> {
-        let column = |name: &str| Ok(data.values(data.schema().position(name)?));
+        let column = |name: &str| Ok::<_, Error>(data.values(data.schema().position(name)?));
         let (users, items) = (column(&self.layout.user.0)?, column(&self.layout.item.0)?);
         let values = self.layout.value.as_deref().map(column).transpose()?;
         places

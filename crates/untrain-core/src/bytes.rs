@@ -51,12 +51,13 @@ impl Writer {
         self.flag(task == Task::Regression);
     }
 
-    /// Appends a kind as one byte: 0 numeric, 1 boolean, 2 categorical.
+    /// Appends a kind as one byte: 0 numeric, 1 boolean, 2 categorical, 3 image.
     pub fn kind(&mut self, kind: Kind) {
         self.u8(match kind {
             Kind::Numeric => 0,
             Kind::Boolean => 1,
             Kind::Categorical => 2,
+            Kind::Image => 3,
         });
     }
 
@@ -193,6 +194,7 @@ impl<'a> Reader<'a> {
             0 => Ok(Kind::Numeric),
             1 => Ok(Kind::Boolean),
             2 => Ok(Kind::Categorical),
+            3 => Ok(Kind::Image),
             byte => Err(self.malformed(format!("there is no kind {byte}"))),
         }
     }
@@ -316,16 +318,16 @@ mod tests {
         let mut w = Writer::new();
         [false, true].iter().for_each(|flag| w.flag(*flag));
         [Task::Classification, Task::Regression].iter().for_each(|task| w.task(*task));
-        [Kind::Numeric, Kind::Boolean, Kind::Categorical].iter().for_each(|kind| w.kind(*kind));
+        [Kind::Numeric, Kind::Boolean, Kind::Categorical, Kind::Image].iter().for_each(|kind| w.kind(*kind));
         let bytes = w.into_bytes();
-        assert_eq!(bytes, [0, 1, 0, 1, 0, 1, 2]);
+        assert_eq!(bytes, [0, 1, 0, 1, 0, 1, 2, 3]);
         let mut r = Reader::new("test", &bytes);
         assert_eq!((r.flag()?, r.flag()?), (false, true));
         assert_eq!((r.task()?, r.task()?), (Task::Classification, Task::Regression));
-        assert_eq!((r.kind()?, r.kind()?, r.kind()?), (Kind::Numeric, Kind::Boolean, Kind::Categorical));
+        assert_eq!((r.kind()?, r.kind()?, r.kind()?, r.kind()?), (Kind::Numeric, Kind::Boolean, Kind::Categorical, Kind::Image));
         assert!(Reader::new("test", &[2]).flag().is_err());
         assert!(Reader::new("test", &[2]).task().is_err());
-        assert!(Reader::new("test", &[3]).kind().is_err());
+        assert!(Reader::new("test", &[4]).kind().is_err());
         Ok(())
     }
 

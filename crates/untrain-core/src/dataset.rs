@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::Float64Type;
-use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, StringArray, UInt32Array};
+use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, Float64Array, StringArray, UInt32Array};
 use arrow_select::concat::concat;
 use arrow_select::filter::filter;
 use arrow_select::take::take;
 
-use crate::{Column, Error, Holdout, Kind, Result, Role, Schema};
+use crate::{Column, Error, Holdout, Image, ImageShape, Kind, Result, Role, Schema};
 
 /// A set of records keyed by id, in columns, always in the order of the ids' bytes: the order of rows cannot be expressed.
 ///
-/// An id is text; an integer id is its decimal digits. A column is Arrow's `Float64`, `Boolean` or `Utf8` by its
-/// [`Kind`]; a missing value is a null, never NaN.
+/// An id is text; an integer id is its decimal digits. A column is Arrow's `Float64`, `Boolean`, `Utf8` or `Binary`
+/// by its [`Kind`]; a missing value is a null, never NaN. Images have the bytes of [`ImageShape::image_bytes`].
 ///
 /// # Examples
 ///
@@ -48,25 +48,45 @@ pub enum Values<'a> {
     Flags(&'a BooleanArray),
     /// Of a categorical column.
     Texts(&'a StringArray),
+    /// Of a column of images.
+    Images(&'a BinaryArray),
 }
 
-impl Values<'_> {
-    /// The value at `i` as text, or `None` if it is missing. Numbers are written in their shortest form.
+impl<'a> Values<'a> {
+    /// The value at `i` as text, or `None` if it is missing or an image. Numbers are written in their shortest form.
     pub fn text(&self, i: usize) -> Option<String> {
         match self {
             Self::Numbers(values) => values.is_valid(i).then(|| values.value(i).to_string()),
             Self::Flags(values) => values.is_valid(i).then(|| values.value(i).to_string()),
             Self::Texts(values) => values.is_valid(i).then(|| values.value(i).to_owned()),
+            Self::Images(_) => None,
         }
     }
 
-    /// The value at `i` as a number, or `None` if it is missing or is text.
+    /// The value at `i` as a number, or `None` if it is missing, text or an image.
     #[inline]
     pub fn number(&self, i: usize) -> Option<f64> {
         match self {
             Self::Numbers(values) => values.is_valid(i).then(|| values.value(i)),
             Self::Flags(values) => values.is_valid(i).then(|| f64::from(u8::from(values.value(i)))),
-            Self::Texts(_) => None,
+            Self::Texts(_) | Self::Images(_) => None,
+        }
+    }
+
+    /// The value at `i` as an image, or `None` if it is none.
+    #[inline]
+    pub fn image(&self, i: usize) -> Option<Image<'a>> {
+        match self {
+            Self::Images(values) => values.is_valid(i).then(|| Image::read(values.value(i)).ok()).flatten(),
+            Self::Numbers(_) | Self::Flags(_) | Self::Texts(_) => None,
+        }
+    }
+
+    /// The shape of the images, which is that of all of them; `None` without any.
+    pub fn image_shape(&self) -> Option<ImageShape> {
+        match self {
+            Self::Images(values) if !values.is_empty() => self.image(0).map(|image| image.shape()),
+            _ => None,
         }
     }
 }
@@ -76,7 +96,8 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`Error::DuplicateId`]; [`Error::Value`] for a number that is not finite and for a missing target;
+    /// [`Error::DuplicateId`]; [`Error::Value`] for a number that is not finite, for a missing target and
+    /// for an image that is missing, malformed or of another shape than the first;
     /// [`Error::Schema`] if columns and schema do not fit together.
     pub fn new(mut schema: Schema, ids: &StringArray, columns: Vec<ArrayRef>) -> Result<Self> {
         if schema.columns.len() != columns.len() || columns.iter().any(|column| column.len() != ids.len()) {
@@ -141,6 +162,7 @@ impl Dataset {
             Kind::Numeric => Values::Numbers(column.as_primitive::<Float64Type>()),
             Kind::Boolean => Values::Flags(column.as_boolean()),
             Kind::Categorical => Values::Texts(column.as_string::<i32>()),
+            Kind::Image => Values::Images(column.as_binary::<i32>()),
         }
     }
 
@@ -290,7 +312,7 @@ impl Dataset {
                 continue;
             }
             let settled: ArrayRef = match kind {
-                Kind::Categorical => continue,
+                Kind::Categorical | Kind::Image => continue,
                 Kind::Boolean => Arc::new(texts.iter().map(|text| text.and_then(Kind::boolean)).collect::<BooleanArray>()),
                 Kind::Numeric => Arc::new(texts.iter().map(|text| text.and_then(Kind::number)).collect::<Float64Array>()),
             };
@@ -319,6 +341,7 @@ fn check(column: &Column, values: &ArrayRef, ids: &StringArray) -> Result<()> {
         Kind::Numeric => values.as_primitive_opt::<Float64Type>().is_some(),
         Kind::Boolean => values.as_boolean_opt().is_some(),
         Kind::Categorical => values.as_string_opt::<i32>().is_some(),
+        Kind::Image => values.as_binary_opt::<i32>().is_some(),
     };
     if !fits {
         return Err(Error::Schema { reason: format!("\"{}\" is not {} but {}", column.name, column.kind.name(), values.data_type()) });
@@ -327,6 +350,25 @@ fn check(column: &Column, values: &ArrayRef, ids: &StringArray) -> Result<()> {
         && let Some(i) = (0..numbers.len()).find(|i| numbers.is_valid(*i) && !numbers.value(*i).is_finite())
     {
         return refuse(i, "the number is not finite");
+    }
+    if let Some(images) = values.as_binary_opt::<i32>() {
+        if column.role != Role::Feature {
+            return Err(Error::Schema { reason: format!("\"{}\" holds images, which can only be a feature", column.name) });
+        }
+        let mut first = None;
+        for i in 0..images.len() {
+            if images.is_null(i) {
+                return refuse(i, "the image is missing");
+            }
+            let shape = match Image::read(images.value(i)) {
+                Ok(image) => image.shape(),
+                Err(error) => return refuse(i, &error.to_string()),
+            };
+            let first = *first.get_or_insert(shape);
+            if shape != first {
+                return refuse(i, &format!("the image is {shape}, and others are {first}"));
+            }
+        }
     }
     if column.role == Role::Target
         && let Some(i) = (0..values.len()).find(|i| values.is_null(*i))
@@ -379,6 +421,31 @@ mod tests {
         let part = all.with_kinds_declared().without(&["b".into()])?;
         assert_eq!(part.schema().columns[0].kind, Kind::Categorical);
         assert_eq!(rest.values(0).number(1), Some(2.5));
+        Ok(())
+    }
+
+    fn images(bytes: &[Option<&[u8]>], role: Role) -> Result<Dataset> {
+        let column = Column { name: "i".into(), kind: Kind::Image, role, declared: true };
+        let schema = Schema { id: Some("id".into()), columns: vec![column], holdout: None };
+        let ids: StringArray = (0..bytes.len()).map(|i| Some(i.to_string())).collect();
+        Dataset::new(schema, &ids, vec![Arc::new(BinaryArray::from(bytes.to_vec()))])
+    }
+
+    #[test]
+    fn images_of_a_column_have_one_shape() -> Result<()> {
+        let (a, b, wide): (&[u8], &[u8], &[u8]) = (&[1, 1, 0, 1, 0, 7], &[1, 1, 0, 1, 0, 8], &[1, 1, 0, 2, 0, 7, 7]);
+        let two = images(&[Some(a), Some(b)], Role::Feature)?;
+        assert_eq!(two.values(0).image(1).map(|image| image.samples), Some(&[8][..]));
+        assert_eq!(two.values(0).image_shape(), Some(ImageShape { channels: 1, height: 1, width: 1 }));
+        assert_eq!((two.values(0).text(0), two.values(0).number(0)), (None, None));
+        let none = two.without(&["0".into(), "1".into()])?;
+        assert_eq!(none.values(0).image_shape(), None);
+        assert_eq!(none.union(&two)?, two);
+        for bad in [[Some(a), Some(wide)], [Some(a), None], [Some(a), Some(&wide[..6])]] {
+            assert!(matches!(images(&bad, Role::Feature), Err(Error::Value { id, .. }) if id == "1"));
+        }
+        assert!(matches!(images(&[Some(a)], Role::Group), Err(Error::Schema { .. })));
+        assert!(matches!(two.schema().refuse_images(), Err(Error::Unfit { reason, .. }) if reason.starts_with("\"i\" holds images")));
         Ok(())
     }
 

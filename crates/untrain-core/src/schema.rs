@@ -14,6 +14,8 @@ pub enum Kind {
     Boolean,
     /// Text that names a category.
     Categorical,
+    /// Images ([`Image`](crate::Image)), all of one shape; never inferred, never missing, and only ever a feature.
+    Image,
 }
 
 impl Kind {
@@ -56,6 +58,7 @@ impl Kind {
             Self::Numeric => "numeric",
             Self::Boolean => "boolean",
             Self::Categorical => "categorical",
+            Self::Image => "image",
         }
     }
 }
@@ -185,6 +188,21 @@ impl Schema {
             Some((_, column)) if column.kind == Kind::Numeric => Ok(Task::Regression),
             Some(_) => Ok(Task::Classification),
             None => Err(Error::Schema { reason: "no column is the target".to_owned() }),
+        }
+    }
+
+    /// Refuses features that are images, for learners that have no use for them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unfit`], which names the learners that have.
+    pub fn refuse_images(&self) -> Result<()> {
+        match self.features().find(|(_, column)| column.kind == Kind::Image) {
+            None => Ok(()),
+            Some((_, column)) => Err(Error::Unfit {
+                reason: format!("\"{}\" holds images, which this learner cannot learn from", column.name),
+                hint: "the learner cnn learns from images, and so do resnet and mlp".to_owned(),
+            }),
         }
     }
 

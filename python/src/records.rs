@@ -90,6 +90,7 @@ fn data_type(kind: Kind) -> DataType {
         Kind::Numeric => DataType::Float64,
         Kind::Boolean => DataType::Boolean,
         Kind::Categorical => DataType::Utf8,
+        Kind::Image => DataType::Binary,
     }
 }
 

@@ -92,6 +92,11 @@ fn by_flag(error: &untrain::Error) -> Option<String> {
             }
             Import::Value { value, expected: "finite", .. } => format!("--missing {} if it stands for a missing value", argument(value)),
             Import::Type { column, .. } => format!("--drop {} leaves the column out", argument(column)),
+            Import::NotText { column, .. } => format!("--drop {} leaves the column out", argument(column)),
+            Import::NoLabels { expected: Some(expected), .. } => {
+                format!("put the labels into {}, or name their file by --labels FILE at the import", expected.display())
+            }
+            Import::NoLabels { expected: None, .. } => "--labels FILE names the file of labels at the import".to_owned(),
             Import::Ragged { .. } => {
                 "a value that holds the delimiter stands in double quotes; --delimiter tells what the delimiter is".to_owned()
             }

@@ -323,16 +323,16 @@ mod tests {
         let mut w = Writer::new();
         [false, true].iter().for_each(|flag| w.flag(*flag));
         [Task::Classification, Task::Regression].iter().for_each(|task| w.task(*task));
-        [Kind::Numeric, Kind::Boolean, Kind::Categorical].iter().for_each(|kind| w.kind(*kind));
+        [Kind::Numeric, Kind::Boolean, Kind::Categorical, Kind::Image].iter().for_each(|kind| w.kind(*kind));
         let bytes = w.into_bytes();
-        assert_eq!(bytes, [0, 1, 0, 1, 0, 1, 2]);
+        assert_eq!(bytes, [0, 1, 0, 1, 0, 1, 2, 3]);
         let mut r = Reader::new("test", &bytes);
         assert_eq!((r.flag()?, r.flag()?), (false, true));
         assert_eq!((r.task()?, r.task()?), (Task::Classification, Task::Regression));
-        assert_eq!((r.kind()?, r.kind()?, r.kind()?), (Kind::Numeric, Kind::Boolean, Kind::Categorical));
+        assert_eq!((r.kind()?, r.kind()?, r.kind()?, r.kind()?), (Kind::Numeric, Kind::Boolean, Kind::Categorical, Kind::Image));
         assert!(Reader::new("test", &[2]).flag().is_err());
         assert!(Reader::new("test", &[2]).task().is_err());
-        assert!(Reader::new("test", &[3]).kind().is_err());
+        assert!(Reader::new("test", &[4]).kind().is_err());
         Ok(())
     }
 

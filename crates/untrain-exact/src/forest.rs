@@ -263,7 +263,7 @@ impl ForestModel {
             let place = data.schema().position(&feature.name).ok()?;
             let values = data.values(place);
             columns.push(match (&feature.categories, &values) {
-                (None, Values::Texts(_)) => return None,
+                (None, Values::Texts(_)) | (_, Values::Images(_)) => return None,
                 (categories, _) => (categories.as_ref(), values),
             });
         }
@@ -506,6 +506,7 @@ fn check_size(n: u64) -> Result<()> {
 }
 
 fn check_task(learner: &Forest, data: &Dataset) -> Result<()> {
+    data.schema().refuse_images()?;
     let refuse = |name: &str, reason: &str| Err(Error::Parameter { name: name.to_owned(), reason: reason.to_owned(), nearest: None });
     let Some((_, target)) = data.schema().target() else {
         return Err(Error::Schema { reason: "no column is the target".to_owned() });

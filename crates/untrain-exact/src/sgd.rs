@@ -106,6 +106,7 @@ impl Learner for Sgd {
 impl Sgd {
     /// The labels of the outputs, sorted, and the target of each record: the place of its label, or a number.
     fn targets(&self, data: &Dataset) -> Result<(Vec<String>, Vec<f64>)> {
+        data.schema().refuse_images()?;
         let Some((place, column)) = data.schema().target() else {
             return Err(Error::Schema { reason: "no column is the target".to_owned() });
         };

@@ -115,6 +115,7 @@ impl Text {
     ///
     /// A column of that name is not a feature; several columns could be the text.
     fn column(&self, data: &Dataset) -> Result<Option<String>> {
+        data.schema().refuse_images()?;
         let features: Vec<(&str, Kind)> = data.schema().features().map(|(_, column)| (column.name.as_str(), column.kind)).collect();
         if let Some(name) = &self.params.column {
             let names = || features.iter().map(|(name, _)| *name);

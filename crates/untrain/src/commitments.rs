@@ -48,7 +48,8 @@ pub(crate) fn follow(data: &Dataset, salts: &Salts, retained: &Dataset) -> Resul
 ///
 /// It is over "untrain-row-v1\n" and, for each column that has a value, in the order of their names: the length of the name in
 /// eight bytes, the most significant first, the name, and the value. A number is `n` and the eight bytes of its double, the least
-/// significant first; truth is `b` and a byte; text is `t`, its length as above and its UTF-8. Text in a column whose kind is
+/// significant first; truth is `b` and a byte; text is `t`, its length as above and its UTF-8; an image is `i`, its length as above and its canonical
+/// bytes. Text in a column whose kind is
 /// inferred counts as the number or the truth that it reads as, since it becomes one when the last other text leaves.
 pub(crate) fn row_digest(data: &Dataset, i: usize) -> Digest {
     let mut bytes = b"untrain-row-v1\n".to_vec();
@@ -61,6 +62,10 @@ pub(crate) fn row_digest(data: &Dataset, i: usize) -> Digest {
             Values::Numbers(numbers) => number(numbers.value(i), &mut bytes),
             Values::Flags(flags) => bytes.extend([b'b', u8::from(flags.value(i))]),
             Values::Texts(texts) => text(texts.value(i), column.declared, &mut bytes),
+            Values::Images(images) => {
+                bytes.push(b'i');
+                sized(images.value(i), &mut bytes);
+            }
         }
     }
     Digest::of(&bytes)

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rayon::prelude::*;
 use untrain_core::{
-    AnyModel, Artefact, Choices, Column, Dataset, Digest, Forget as _, Guarantee, Kind, Learner as _, Model as _, Predictions, Role,
+    AnyModel, Artefact, Choices, Column, Dataset, Digest, Forget as _, Guarantee, Kind, Learner as _, Model as _, Predictions, Role, Values,
 };
 use untrain_ledger::keys::Signer;
 use untrain_ledger::receipt::Opened;
@@ -443,14 +443,20 @@ impl Engine {
         let data = &loaded.data;
         let column = |(place, column): (usize, &Column)| {
             let values = data.values(place);
-            let texts: Vec<Option<String>> = (0..data.len()).map(|i| values.text(i)).collect();
+            let distinct = match values {
+                Values::Images(images) => images.iter().flatten().collect::<BTreeSet<_>>().len(),
+                Values::Numbers(_) | Values::Flags(_) | Values::Texts(_) => {
+                    (0..data.len()).filter_map(|i| values.text(i)).collect::<BTreeSet<_>>().len()
+                }
+            };
             ColumnReport {
                 name: column.name.clone(),
                 kind: column.kind.name(),
+                shape: values.image_shape(),
                 role: column.role,
                 declared: column.declared,
-                missing: texts.iter().filter(|text| text.is_none()).count() as u64,
-                distinct: texts.iter().flatten().collect::<BTreeSet<_>>().len() as u64,
+                missing: data.columns()[place].null_count() as u64,
+                distinct: distinct as u64,
             }
         };
         Ok(DatasetReport {

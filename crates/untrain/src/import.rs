@@ -1,15 +1,31 @@
-//! Reads files of records: CSV, JSON Lines and Parquet.
+//! Reads files of records: CSV, JSON Lines, Parquet and images.
 //!
 //! The ending of the name tells the format: `.csv`, `.tsv`, `.jsonl`, `.ndjson`, each also with `.gz`, and `.parquet`. What a
 //! dataset becomes depends on the set of records alone, neither on the order of rows or columns nor on the format: what the
 //! columns of text and JSON hold is inferred from the set of their values ([`Kind::infer`]), and Parquet's text columns
 //! are treated the same. Parquet's dates become days, its timestamps seconds, both since 1970-01-01 UTC.
 //!
+//! Images come as a folder of PNG and JPEG files, as an IDX file (MNIST), as CIFAR's binary files or as bytes in a Parquet file. These
+//! sources have the column `image` (Parquet: a column of bytes, or of Hugging Face's `bytes` and `path`) and mostly `label`, and all
+//! but Parquet have ids of their own:
+//!
+//! | source | id | label | besides |
+//! | --- | --- | --- | --- |
+//! | a folder of folders, one a class | `file`: the path in the folder | the folder's name | `split`, if the outer folders are called `train`, `test`, `val` or the like |
+//! | a folder with `labels.csv` | `file`, a column of the list | `label`, a column of the list | the list's other columns |
+//! | IDX (`…idx3-ubyte`, also `.gz`) | `id`: the place in the file, from 0 | the byte in the file of labels | |
+//! | CIFAR (`.bin`, also `.gz`; or a folder of them) | `id`: file name and place | the byte; of CIFAR-100 the fine one | `split`; `coarse_label` of CIFAR-100 |
+//!
+//! If the user says nothing else, `label` is the target and holds categories, `split` and `coarse_label` are groups, and what `split`
+//! calls `test` is held out if there is more than that. A PNG file gives its samples exactly, and a JPEG file those of the decoder;
+//! grey is one channel and colour three. Nothing is scaled or converted: all images have to be of one shape.
+//!
 //! Values of a CSV file are trimmed unless quoted. Some texts stand for a missing value, quoted or not ([`Roles::missing`]).
 
 mod csv;
 mod error;
 mod ids;
+mod images;
 mod jsonl;
 mod kinds;
 mod parquet;
@@ -23,9 +39,9 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::{Array as _, ArrayRef, StringArray};
 use untrain_core::{Column, Dataset, Holdout, Kind, Role, Schema, nearest};
 
-pub use error::{Error, Place, Result};
+pub use error::{Error, ImageFault, Place, Result};
 pub use roles::Roles;
-use table::{Table, Want};
+use table::{Reading, Table, Want};
 
 /// The records of a file that are to be predicted.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +63,7 @@ pub struct PredictionTable {
 /// [`Error`], with the line where a line is at fault.
 pub fn dataset(path: &Path, roles: &Roles) -> Result<Dataset> {
     let mut table = roles.reading(path).table(&|names| roles.plan(names))?;
+    let roles = &roles.completed(&table);
     let ids = match &roles.id {
         Some(name) if roles.id_from_content => {
             return Err(Error::TwoRoles { column: name.clone(), first: "id", second: "part of ids made from content" });
@@ -74,7 +91,8 @@ pub fn dataset(path: &Path, roles: &Roles) -> Result<Dataset> {
 ///
 /// [`Error`], with the line where a line is at fault; a value that does not fit the kind of its column is a fault.
 pub fn like(path: &Path, schema: &Schema, roles: &Roles) -> Result<Dataset> {
-    let mut table = roles.reading(path).table(&|names| plan_like(path, schema, roles, names))?;
+    let reading = Reading { id: schema.id.as_deref(), id_from_content: schema.id.is_none(), ..roles.reading(path) };
+    let mut table = reading.table(&|names| plan_like(path, schema, roles, names))?;
     let ids = match &schema.id {
         Some(name) => id_column(&mut table, name)?,
         None => ids::from_content(&table)?,
@@ -106,7 +124,7 @@ pub fn for_prediction(path: &Path, features: &[(String, Kind)], also: &[Column],
         };
         Ok(names.iter().map(want).collect())
     };
-    let mut table = roles.reading(path).table(&plan)?;
+    let mut table = Reading { labelled: false, ..roles.reading(path) }.table(&plan)?;
     let ids = match &roles.id {
         Some(name) if table.columns.iter().any(|(column, _)| column == name) && wanted(name).is_none() => {
             id_column(&mut table, name)?.iter().flatten().map(str::to_owned).collect()
@@ -167,7 +185,7 @@ fn assemble(table: &mut Table, about: impl Fn(&str) -> (Role, Option<Kind>)) -> 
         {
             return Err(Error::MissingTarget { path: table.path.clone(), place: table.place(row), column: name });
         }
-        columns.push(Column { name, kind, role, declared: given.is_some() });
+        columns.push(Column { name, kind, role, declared: given.is_some() || kind == Kind::Image });
         all.push(values);
     }
     Ok((columns, all))

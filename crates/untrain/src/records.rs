@@ -100,6 +100,7 @@ fn field(kind: Kind) -> Field {
         Kind::Numeric => DataType::Float64,
         Kind::Boolean => DataType::Boolean,
         Kind::Categorical => DataType::Utf8,
+        Kind::Image => DataType::Binary,
     };
     Field::new("", kind, true)
 }

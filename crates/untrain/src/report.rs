@@ -13,8 +13,11 @@ use crate::{Recipe, Scores};
 pub struct ColumnReport {
     /// Its name.
     pub name: String,
-    /// `numeric`, `boolean` or `categorical`.
+    /// `numeric`, `boolean`, `categorical` or `image`.
     pub kind: &'static str,
+    /// The shape of its images, if it holds any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shape: Option<untrain_core::ImageShape>,
     /// What it is for.
     pub role: untrain_core::Role,
     /// Whether the kind was declared and not inferred.

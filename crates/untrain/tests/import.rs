@@ -90,12 +90,12 @@ fn faults_are_told_with_file_and_line() {
         (
             "f.xlsx",
             b"",
-            "f.xlsx: the format is not known; the name ends in .csv, .tsv, .jsonl or .ndjson (each also with .gz) or in .parquet",
+            "f.xlsx: the format is not known; the name ends in .csv, .tsv, .jsonl or .ndjson (each also with .gz) or in .parquet; images are a folder, or a file that ends in idx3-ubyte or .bin (each also with .gz)",
         ),
         (
             "f.parquet.gz",
             b"",
-            "f.parquet.gz: the format is not known; the name ends in .csv, .tsv, .jsonl or .ndjson (each also with .gz) or in .parquet",
+            "f.parquet.gz: the format is not known; the name ends in .csv, .tsv, .jsonl or .ndjson (each also with .gz) or in .parquet; images are a folder, or a file that ends in idx3-ubyte or .bin (each also with .gz)",
         ),
         ("f.csv", b"", "f.csv: the file is empty"),
         ("f.csv", b"\xef\xbb\xbf\n \n", "f.csv: the file is empty"),

@@ -9,10 +9,14 @@ use untrain_core::Holdout;
 use crate::app::{App, Outcome};
 use crate::commands::show;
 
-/// Import a file of records: csv, tsv, jsonl (each also with .gz) or parquet
+/// Import a file of records: csv, tsv, jsonl (each also with .gz) or parquet; or images
+///
+/// Images come as a folder of PNG and JPEG files, one folder a class or all listed in labels.csv with the columns file and label; as an
+/// IDX file as of MNIST (…idx3-ubyte), with its labels beside it; as CIFAR's binary files (.bin, or a folder of them); or in a Parquet
+/// column of bytes. They have the columns image and label, which is the target if nothing else is said, and but for Parquet their own ids.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The file
+    /// The file, or the folder of images
     file: PathBuf,
     /// What to call the dataset
     #[arg(long = "as", value_name = "DATASET")]
@@ -56,6 +60,9 @@ pub(crate) struct Args {
     /// What separates the values of a CSV file; \t is a tab
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     delimiter: Option<char>,
+    /// The labels of images: a list like labels.csv for a folder, an IDX file for an IDX file
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
     /// Take the place of a dataset of the same name
     #[arg(long)]
     replace: bool,
@@ -111,6 +118,7 @@ impl Args {
             missing: self.missing.clone(),
             holdout: self.holdout.clone(),
             delimiter: self.delimiter,
+            labels: self.labels.clone(),
         }
     }
 }

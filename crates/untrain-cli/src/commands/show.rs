@@ -122,7 +122,8 @@ pub(crate) fn dataset(report: &DatasetReport) -> String {
             Ok(Value::String(role)) => role,
             _ => String::new(),
         };
-        columns.add_row([&column.name, column.kind, &role, origin, &count(column.missing), &count(column.distinct)]);
+        let kind = column.shape.map_or_else(|| column.kind.to_owned(), |shape| format!("{} {shape}", column.kind));
+        columns.add_row([&column.name, &kind, &role, origin, &count(column.missing), &count(column.distinct)]);
     }
     let mut text = render(columns, &[4, 5]);
     text += &facts([

@@ -30,6 +30,6 @@ fn files_that_hold_no_dataset_are_refused_with_the_place() {
     error: noid.csv: no column is named as the id
     hint: --id key names it, or --id-from-content makes ids from the records' content
     "#);
-    insta::assert_snapshot!(import("file.xls", "key,a\n1,2\n2,2\n", &id), @"error: file.xls: the format is not known; the name ends in .csv, .tsv, .jsonl or .ndjson (each also with .gz) or in .parquet");
+    insta::assert_snapshot!(import("file.xls", "key,a\n1,2\n2,2\n", &id), @"error: file.xls: the format is not known; the name ends in .csv, .tsv, .jsonl or .ndjson (each also with .gz) or in .parquet; images are a folder, or a file that ends in idx3-ubyte or .bin (each also with .gz)");
     assert!(!place.path("store").exists(), "nothing was made");
 }

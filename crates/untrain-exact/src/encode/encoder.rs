@@ -198,11 +198,10 @@ fn is_punctuation(c: char) -> bool {
 fn bind<'a>(data: &'a Dataset, input: &Input) -> Result<Values<'a>> {
     let place = data.schema().position(&input.name)?;
     let values = data.values(place);
-    let is_text = matches!(values, Values::Texts(_));
     let fits = match &input.source {
-        Source::Number { .. } => !is_text,
-        Source::Categories { .. } => is_text,
-        Source::Words { .. } => true,
+        Source::Number { .. } => matches!(values, Values::Numbers(_) | Values::Flags(_)),
+        Source::Categories { .. } => matches!(values, Values::Texts(_)),
+        Source::Words { .. } => !matches!(values, Values::Images(_)),
     };
     if fits {
         return Ok(values);

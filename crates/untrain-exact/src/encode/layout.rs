@@ -67,6 +67,7 @@ pub(crate) enum Targets {
 impl Layout {
     /// The layout of the records of `data`, with its counts at zero but for fixed points.
     pub(super) fn of(how: &Preprocessing, data: &Dataset) -> Result<(Self, Vec<Count>)> {
+        data.schema().refuse_images()?;
         check_names(how, data)?;
         let (mut inputs, mut counts, mut n_dense) = (Vec::new(), Vec::new(), 0);
         for (place, column) in data.schema().features() {
@@ -217,6 +218,9 @@ impl Layout {
         for _ in 0..input.count()? {
             let name = input.text()?.to_owned();
             let kind = input.kind()?;
+            if kind == Kind::Image {
+                return Err(input.malformed("it has learnt from images"));
+            }
             let source = match input.u8()? {
                 0 => {
                     n_dense += 1;
@@ -302,7 +306,7 @@ pub(super) fn text<'a>(values: &Values<'a>, i: usize) -> Option<&'a str> {
     use arrow_array::Array as _;
     match values {
         Values::Texts(texts) => texts.is_valid(i).then(|| texts.value(i)),
-        Values::Numbers(_) | Values::Flags(_) => None,
+        Values::Numbers(_) | Values::Flags(_) | Values::Images(_) => None,
     }
 }
 

@@ -189,6 +189,9 @@ impl<'a> Column<'a> {
         })?;
         let values = data.values(place);
         match (feature.kind, values) {
+            (_, Values::Images(_)) => Err(Error::Schema {
+                reason: format!("\"{name}\" holds images, and the model was trained on {} in it", feature.kind.name()),
+            }),
             (Kind::Categorical, values) => {
                 let codes: HashMap<&str, f32> =
                     feature.categories.iter().enumerate().map(|(i, category)| (category.as_str(), i as f32 + 1.0)).collect();

@@ -156,8 +156,8 @@ impl RecommendArtefact {
         let users = column(data, &self.user)?;
         let items = column(data, &self.item.0)?;
         let values = self.value.as_deref().and_then(|name| column(data, name).ok());
-        if matches!(values, Some(Values::Texts(_))) {
-            return Err(Error::Schema { reason: "the value of an interaction is a number, and the table has text".to_owned() });
+        if matches!(values, Some(Values::Texts(_) | Values::Images(_))) {
+            return Err(Error::Schema { reason: "the value of an interaction is a number, and the table has something else".to_owned() });
         }
         let default = self.min_value.unwrap_or(1.0);
         for i in 0..data.len() {

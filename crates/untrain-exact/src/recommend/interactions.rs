@@ -90,6 +90,7 @@ impl Layout {
     /// Finds the columns of `data`.
     pub(super) fn of(data: &Dataset, item: Option<&str>) -> Result<Self> {
         let schema = data.schema();
+        schema.refuse_images()?;
         let Some((_, user)) = schema.subject() else {
             return Err(Error::Schema { reason: "no column is the subject, whose items a recommender learns".to_owned() });
         };

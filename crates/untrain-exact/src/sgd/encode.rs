@@ -47,8 +47,14 @@ impl<'a> Encoder<'a> {
         let mut columns = Vec::with_capacity(inputs.len());
         for (name, kind) in inputs {
             let values = data.values(data.schema().position(name)?);
-            if *kind == Kind::Numeric && matches!(values, Values::Texts(_)) {
-                return Err(Error::Schema { reason: format!("\"{name}\" is text, and the model was trained on numbers in it") });
+            let found = match values {
+                Values::Texts(_) if *kind == Kind::Numeric => "is text",
+                Values::Images(_) => "holds images",
+                Values::Numbers(_) | Values::Flags(_) | Values::Texts(_) => "",
+            };
+            if !found.is_empty() {
+                let learnt = if *kind == Kind::Numeric { "numbers" } else { "text" };
+                return Err(Error::Schema { reason: format!("\"{name}\" {found}, and the model was trained on {learnt} in it") });
             }
             columns.push((name.as_str(), *kind, values));
         }

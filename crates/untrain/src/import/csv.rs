@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::error::{Error, Result};
+use super::images::Usual;
 use super::table::{Cells, Plan, Reading, Table, Texts, Want};
 
 /// The delimiters that are guessed from the header; the first wins a tie.
@@ -38,7 +39,7 @@ pub(super) fn read(reading: Reading<'_>, text: &str, usual: Option<char>, plan: 
         }
     }
     let columns = names.into_iter().zip(wanted).filter_map(|(name, texts)| Some((name, Cells::Texts(texts?.finish())))).collect();
-    Ok(Table { path: reading.path.to_owned(), columns, len: lines.len(), lines: Some(lines) })
+    Ok(Table { path: reading.path.to_owned(), columns, len: lines.len(), lines: Some(lines), usual: Usual::default() })
 }
 
 fn names(header: &[Cow<'_, str>]) -> Vec<String> {

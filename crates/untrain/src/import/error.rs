@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use untrain_core::ImageShape;
+
 /// The result of an import.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -24,6 +26,63 @@ impl fmt::Display for Place {
     }
 }
 
+/// What is wrong with an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImageFault {
+    /// It does not decode.
+    Undecoded {
+        /// Why not.
+        reason: String,
+    },
+    /// Its samples have more than 8 bits.
+    Depth,
+    /// It has pixels that are not opaque.
+    Transparent,
+    /// There is none.
+    Missing,
+    /// Its name is not UTF-8.
+    Name,
+    /// It has another shape than the one before it.
+    Shape {
+        /// Its shape.
+        found: ImageShape,
+        /// The shape of the first image.
+        expected: ImageShape,
+        /// What the first image is called.
+        other: String,
+    },
+}
+
+impl fmt::Display for ImageFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Undecoded { reason } => write!(f, "the image does not decode: {reason}"),
+            Self::Depth => f.write_str("the image has more than 8 bits a sample"),
+            Self::Transparent => f.write_str("the image has transparent pixels"),
+            Self::Missing => f.write_str("the image is missing"),
+            Self::Name => f.write_str("the name is not UTF-8"),
+            Self::Shape { found, expected, other } => {
+                write!(f, "the image is {found} (channels × height × width), and {other} is {expected}")
+            }
+        }
+    }
+}
+
+impl ImageFault {
+    fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Undecoded { .. } => "write the image anew as PNG or JPEG, or take it out",
+            Self::Depth => "convert all images to 8 bits a sample",
+            Self::Transparent => "paint all images on a background, without an alpha channel",
+            Self::Missing => "leave records without an image out",
+            Self::Name => "rename the file",
+            Self::Shape { found, expected, .. } if found.channels != expected.channels => "convert all images to grey, or all to colour",
+            Self::Shape { .. } => "scale or crop all images to one size",
+        })
+    }
+}
+
 /// Why a file cannot become a dataset.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -37,7 +96,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The name's ending is not that of a format.
-    #[error("{}: the format is not known; the name ends in .csv, .tsv, .jsonl or .ndjson (each also with .gz) or in .parquet", path.display())]
+    #[error("{}: the format is not known; the name ends in .csv, .tsv, .jsonl or .ndjson (each also with .gz) or in .parquet; images are a folder, or a file that ends in idx3-ubyte or .bin (each also with .gz)", path.display())]
     Format {
         /// The file.
         path: PathBuf,
@@ -131,7 +190,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A Parquet column of a type that has no place in a dataset.
-    #[error("{}: column \"{column}\" holds {found}, which is neither number, truth value nor text", path.display())]
+    #[error("{}: column \"{column}\" holds {found}, which is neither number, truth value, text nor image", path.display())]
     Type {
         /// The file.
         path: PathBuf,
@@ -139,6 +198,14 @@ pub enum Error {
         column: String,
         /// Its type.
         found: String,
+    },
+    /// Images where numbers, truth values or text are wanted.
+    #[error("{}: column \"{column}\" holds images", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
     },
     /// A value that does not fit the kind of its column.
     #[error("{}, {place}, column \"{column}\": \"{value}\" is not {expected}", path.display())]
@@ -246,6 +313,80 @@ pub enum Error {
         /// The closest name that the dataset has and the file lacks.
         nearest: Option<String>,
     },
+    /// An image that cannot be used.
+    #[error("{}{}: {fault}", path.display(), row.map_or_else(String::new, |row| format!(", row {row}")))]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// The row, from 1, if the file holds many.
+        row: Option<u64>,
+        /// What is wrong with it.
+        fault: ImageFault,
+    },
+    /// A folder without images.
+    #[error("{}: no images: neither PNG nor JPEG files nor CIFAR's .bin files", path.display())]
+    NoImages {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// An image that is in no folder of a class.
+    #[error("{}: the image has no label", path.display())]
+    NoClass {
+        /// The image.
+        path: PathBuf,
+    },
+    /// An image that is not in the list of labels.
+    #[error("{}: the image has no label in {}", path.display(), labels.display())]
+    Unlisted {
+        /// The image.
+        path: PathBuf,
+        /// The list.
+        labels: PathBuf,
+    },
+    /// A label of an image that is not there.
+    #[error("{}, {place}: there is no image \"{image}\"", path.display())]
+    NoImage {
+        /// The list.
+        path: PathBuf,
+        /// Where the label stands.
+        place: Place,
+        /// The image.
+        image: String,
+    },
+    /// Images without a file of labels.
+    #[error("{}: no file of labels", path.display())]
+    NoLabels {
+        /// The images.
+        path: PathBuf,
+        /// What the file of labels would be called.
+        expected: Option<PathBuf>,
+    },
+    /// Another number of labels than of images.
+    #[error("{} has {n_images} images, and {} has {n_labels} labels", images.display(), labels.display())]
+    Counts {
+        /// The images.
+        images: PathBuf,
+        /// How many.
+        n_images: u64,
+        /// The labels.
+        labels: PathBuf,
+        /// How many.
+        n_labels: u64,
+    },
+    /// A file of images or labels that is not as its format wants it.
+    #[error("{}: {reason}", path.display())]
+    Binary {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file of labels for something that has none beside it.
+    #[error("{}: labels are given for a folder of images or an IDX file alone", path.display())]
+    Labels {
+        /// What was to be imported.
+        path: PathBuf,
+    },
     /// What the core refuses.
     #[error(transparent)]
     Core(#[from] untrain_core::Error),
@@ -271,6 +412,16 @@ impl Error {
             Self::NoId { unique, .. } => {
                 format!("name the id column ({} would do), or have ids made from the records' content", quoted(unique, "or"))
             }
+            Self::Image { fault, .. } => fault.hint()?.to_owned(),
+            Self::NoClass { .. } => {
+                "put each image into a folder with the name of its class, or list all in labels.csv with the columns file and label"
+                    .to_owned()
+            }
+            Self::Unlisted { .. } | Self::NoImage { .. } => {
+                "the column file holds the path of each image in the folder, with / between its parts".to_owned()
+            }
+            Self::NoLabels { expected: Some(expected), .. } => format!("put the labels into {}, or name their file", expected.display()),
+            Self::NoLabels { expected: None, .. } => "name the file of labels".to_owned(),
             Self::HoldoutValue { found, .. } if !found.is_empty() => format!("the column holds {}", quoted(found, "and")),
             Self::MissingColumns { nearest: Some(name), .. } | Self::ExtraColumn { nearest: Some(name), .. } => {
                 format!("did you mean \"{name}\"?")

@@ -65,6 +65,9 @@ pub(super) fn unique(table: &Table) -> Vec<String> {
 }
 
 fn is_unique(cells: &Cells, len: usize) -> bool {
+    if matches!(cells, Cells::Images(_)) {
+        return false;
+    }
     let mut seen = HashSet::new();
     let mut text = String::new();
     (0..len).all(|row| {

@@ -8,6 +8,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::error::{Error, Result};
+use super::images::Usual;
 use super::table::{Cells, Plan, Reading, Table, Texts, write_number};
 
 /// Reads a whole file. Every column is text: a number that stands in quotes is the same as one that does not.
@@ -97,7 +98,7 @@ impl Columns {
                 columns.push((name, Cells::Texts(texts.finish())));
             }
         }
-        Ok(Table { path: reading.path.to_owned(), columns, len: lines.len(), lines: Some(lines) })
+        Ok(Table { path: reading.path.to_owned(), columns, len: lines.len(), lines: Some(lines), usual: Usual::default() })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array as _, ArrayRef, BooleanArray, Float64Array, StringArray};
+use arrow_array::{Array as _, ArrayRef, BinaryArray, BooleanArray, Float64Array, StringArray};
 use untrain_core::Kind;
 
 use super::error::{Error, FINITE, Result};
@@ -21,6 +21,8 @@ pub(super) fn settle(table: &Table, name: &str, cells: Cells, given: Option<Kind
             // A column without values has the kind that the same column has in a file of text.
             (Kind::Numeric, Arc::new(Float64Array::new_null(flags.len())) as ArrayRef)
         }
+        (Cells::Images(images), None | Some(Kind::Image)) => (Kind::Image, Arc::new(images) as ArrayRef),
+        (Cells::Images(_), Some(_)) => return Err(Error::NotText { path: table.path.clone(), column: name.to_owned() }),
         (Cells::Flags(flags), None | Some(Kind::Boolean)) => (Kind::Boolean, Arc::new(flags) as ArrayRef),
         (cells, given) => {
             let texts = cells.into_texts()?;
@@ -45,6 +47,11 @@ fn parse(texts: &StringArray, kind: Kind) -> Result<ArrayRef, (usize, &'static s
             };
             Arc::new(all().map(number).collect::<Result<Float64Array, _>>()?)
         }
+        // A file of images comes to this with images; text is none.
+        Kind::Image => match texts.iter().position(|text| text.is_some()) {
+            Some(row) => return Err((row, "an image")),
+            None => Arc::new(BinaryArray::new_null(texts.len())),
+        },
         Kind::Boolean => {
             let flag = |(row, text): (usize, Option<&str>)| text.map(|text| truth(text).ok_or((row, "true or false"))).transpose();
             Arc::new(all().map(flag).collect::<Result<BooleanArray, _>>()?)

@@ -11,12 +11,16 @@ use arrow_schema::{ArrowError, DataType, Schema, TimeUnit};
 use arrow_select::concat::concat;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rayon::prelude::*;
 use untrain_core::Kind;
 
-use super::error::{Error, Result};
+use super::error::{Error, ImageFault, Result};
+use super::images::{Picture, Pictures, Usual, decode};
 use super::table::{Cells, Plan, Reading, Table, Want};
 
 const BATCH: usize = 65_536;
+/// How many images are decoded at a time.
+const IMAGE_BATCH: usize = 1024;
 const MILLISECONDS_A_DAY: f64 = 86_400_000.0;
 
 /// Reads a whole file.
@@ -28,40 +32,95 @@ pub(super) fn read(reading: Reading<'_>, plan: &Plan<'_>) -> Result<Table> {
     reading.check_names(&names)?;
     let wants = plan(&names)?;
     let kept: Vec<usize> = (0..names.len()).filter(|i| wants[*i] != Want::Nothing).collect();
-    check_types(reading, &schema, &kept)?;
+    check_types(reading, &schema, &kept, &wants)?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), kept.iter().copied());
-    let reader = builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|e| wrong(reading, e))?;
-    let mut chunks: Vec<Vec<ArrayRef>> = vec![Vec::new(); kept.len()];
+    let is_image: Vec<bool> = kept.iter().map(|place| is_image(schema.field(*place).data_type())).collect();
+    let batch_size = if is_image.contains(&true) { IMAGE_BATCH } else { BATCH };
+    let reader = builder.with_projection(mask).with_batch_size(batch_size).build().map_err(|e| wrong(reading, e))?;
+    let gathered = |is_image: &bool| if *is_image { Gathered::Images(Pictures::default()) } else { Gathered::Values(Vec::new()) };
+    let mut columns: Vec<Gathered> = is_image.iter().map(gathered).collect();
     let mut len = 0;
     for batch in reader {
         let batch = batch.map_err(|e| wrong(reading, e))?;
-        len += batch.num_rows();
-        for ((chunks, values), place) in chunks.iter_mut().zip(batch.columns()).zip(&kept) {
-            chunks.push(plain(reading, values, wants[*place]).map_err(|e| wrong(reading, e))?);
+        for ((gathered, values), place) in columns.iter_mut().zip(batch.columns()).zip(&kept) {
+            match gathered {
+                Gathered::Values(chunks) => chunks.push(plain(reading, values, wants[*place]).map_err(|e| wrong(reading, e))?),
+                Gathered::Images(pictures) => images(reading, values, len, pictures)?,
+            }
         }
+        len += batch.num_rows();
     }
-    let mut columns = Vec::with_capacity(kept.len());
-    for (chunks, place) in chunks.into_iter().zip(kept).filter(|_| len > 0) {
-        let pieces: Vec<&dyn arrow_array::Array> = chunks.iter().map(AsRef::as_ref).collect();
-        let whole = concat(&pieces).map_err(|e| wrong(reading, e))?;
-        columns.push((names[place].clone(), cells(&whole, wants[place])?));
+    let finish = |(gathered, place): (Gathered, usize)| {
+        let cells = match gathered {
+            Gathered::Images(pictures) => Cells::Images(pictures.finish()),
+            Gathered::Values(chunks) => {
+                let pieces: Vec<&dyn arrow_array::Array> = chunks.iter().map(AsRef::as_ref).collect();
+                cells(&concat(&pieces).map_err(|e| wrong(reading, e))?, wants[place])?
+            }
+        };
+        Ok((names[place].clone(), cells))
+    };
+    let columns = columns.into_iter().zip(kept).filter(|_| len > 0).map(finish).collect::<Result<_>>()?;
+    Ok(Table { path: reading.path.to_owned(), columns, len, lines: None, usual: Usual::default() })
+}
+
+/// What was read of a column so far.
+enum Gathered {
+    Values(Vec<ArrayRef>),
+    Images(Pictures),
+}
+
+/// Decodes the images of rows from `first` on.
+fn images(reading: Reading<'_>, values: &ArrayRef, first: usize, pictures: &mut Pictures) -> Result<()> {
+    let row = |i: usize| (first + i) as u64 + 1;
+    let wrong_image = |i: usize, fault| Error::Image { path: reading.path.to_owned(), row: Some(row(i)), fault };
+    let files = match values.as_struct_opt() {
+        Some(structs) => structs.column_by_name(BYTES).unwrap_or(values),
+        None => values,
+    };
+    let files = cast(files, &DataType::LargeBinary).map_err(|e| wrong(reading, e))?;
+    let files = files.as_binary::<i64>();
+    let load = |i: usize| -> Result<Picture> {
+        if values.is_null(i) || files.is_null(i) {
+            return Err(wrong_image(i, ImageFault::Missing));
+        }
+        decode(files.value(i)).map_err(|fault| wrong_image(i, fault))
+    };
+    let loaded: Vec<Result<Picture>> = (0..files.len()).into_par_iter().map(load).collect();
+    for (i, picture) in loaded.into_iter().enumerate() {
+        pictures.push(&picture?, || format!("row {}", row(i)))?.map_err(|fault| wrong_image(i, fault))?;
     }
-    Ok(Table { path: reading.path.to_owned(), columns, len, lines: None })
+    Ok(())
+}
+
+/// The field of an image in Hugging Face's data sets that holds the file; beside it stands a path.
+const BYTES: &str = "bytes";
+
+/// Whether values of this type are the bytes of image files.
+fn is_image(kind: &DataType) -> bool {
+    let is_bytes = |kind: &DataType| matches!(kind, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+    match kind {
+        DataType::Struct(fields) => fields.find(BYTES).is_some_and(|(_, field)| is_bytes(field.data_type())),
+        kind => is_bytes(kind),
+    }
 }
 
 fn wrong(reading: Reading<'_>, source: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Parquet { path: reading.path.to_owned(), source: Box::new(source) }
 }
 
-fn check_types(reading: Reading<'_>, schema: &Schema, kept: &[usize]) -> Result<()> {
+fn check_types(reading: Reading<'_>, schema: &Schema, kept: &[usize], wants: &[Want]) -> Result<()> {
     for place in kept {
         let field = schema.field(*place);
+        if is_image(field.data_type()) && wants[*place] == Want::Text {
+            return Err(Error::NotText { path: reading.path.to_owned(), column: field.name().clone() });
+        }
         let kind = match field.data_type() {
             DataType::Dictionary(_, values) => values.as_ref(),
             other => other,
         };
         let known = kind.is_numeric() || is_text(kind) || matches!(kind, DataType::Boolean | DataType::Null | DataType::Timestamp(..));
-        if !known && !matches!(kind, DataType::Date32 | DataType::Date64) {
+        if !known && !matches!(kind, DataType::Date32 | DataType::Date64) && !is_image(kind) {
             let (path, column) = (reading.path.to_owned(), field.name().clone());
             return Err(Error::Type { path, column, found: field.data_type().to_string() });
         }

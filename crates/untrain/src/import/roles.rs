@@ -1,12 +1,14 @@
 //! What the user says about the columns of a file.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use untrain_core::{Holdout, Kind, Role, nearest};
 
 use super::error::{Error, Result};
-use super::table::{Reading, Want};
+use super::images::{LABEL, Usual};
+use super::table::{Cells, Reading, Table, Want};
 
 /// What the columns of a file are for, and how to read it. Columns without a role are features.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -38,12 +40,52 @@ pub struct Roles {
     pub holdout: Option<Holdout>,
     /// What separates the values of a CSV file; guessed from its header if not given.
     pub delimiter: Option<char>,
+    /// The file of labels for images, where it is not found by its name. It is no part of what is kept of an import.
+    #[serde(skip)]
+    pub labels: Option<PathBuf>,
 }
 
 impl Roles {
     /// How a file is to be understood.
     pub(super) fn reading<'a>(&'a self, path: &'a std::path::Path) -> Reading<'a> {
-        Reading { path, missing: &self.missing, delimiter: self.delimiter }
+        Reading {
+            path,
+            missing: &self.missing,
+            delimiter: self.delimiter,
+            id: self.id.as_deref(),
+            id_from_content: self.id_from_content,
+            labels: self.labels.as_deref(),
+            labelled: true,
+        }
+    }
+
+    /// The same, with what a table of images has itself to say of columns of which the user says nothing.
+    ///
+    /// The column `label` is the target unless another is, and holds categories unless it is said to hold something else.
+    pub(super) fn completed(&self, table: &Table) -> Self {
+        let mut roles = self.clone();
+        if !table.columns.iter().any(|(_, cells)| matches!(cells, Cells::Images(_))) {
+            return roles;
+        }
+        let free =
+            |name: &str| table.columns.iter().any(|(column, _)| column == name) && !self.uses().iter().any(|(used, _)| *used == name);
+        let unkinded = |name: &str| !self.kinds().any(|(kinded, _)| kinded == name);
+        let Usual { id, groups, holdout } = &table.usual;
+        if roles.id.is_none() && !roles.id_from_content {
+            roles.id = id.map(str::to_owned);
+        }
+        if roles.target.is_none() && free(LABEL) {
+            roles.target = Some(LABEL.to_owned());
+        }
+        if let (None, Some(Holdout::Value { column, .. })) = (&roles.holdout, holdout)
+            && free(column)
+        {
+            roles.holdout.clone_from(holdout);
+        }
+        // What the holdout is told by is for nothing else, which `role` sees to.
+        roles.groups.extend(groups.iter().filter(|name| free(name)).map(|name| (*name).to_owned()));
+        roles.categorical.extend([&LABEL].into_iter().chain(groups).filter(|name| unkinded(name)).map(|name| (*name).to_owned()));
+        roles
     }
 
     /// What to read of the columns `names`, whose uses are checked here.

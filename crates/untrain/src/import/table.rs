@@ -6,11 +6,13 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use arrow_array::builder::StringBuilder;
-use arrow_array::{Array as _, BooleanArray, Float64Array, StringArray};
+use arrow_array::{Array as _, BinaryArray, BooleanArray, Float64Array, StringArray};
 use flate2::read::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
 
 use super::error::{Error, Place, Result};
-use super::{csv, jsonl, parquet};
+use super::images::Usual;
+use super::{csv, images, jsonl, parquet};
 
 /// Texts that stand for a missing value in every file.
 const MISSING: [&str; 6] = ["", "NA", "NaN", "nan", "null", "NULL"];
@@ -23,6 +25,8 @@ pub(super) struct Table {
     pub(super) len: usize,
     /// The line on which each record begins; none in a file without lines.
     pub(super) lines: Option<Vec<u32>>,
+    /// What the source itself says of its columns.
+    pub(super) usual: Usual,
 }
 
 /// The values of a column as the file has them; null is missing.
@@ -30,6 +34,8 @@ pub(super) enum Cells {
     Texts(StringArray),
     Numbers(Float64Array),
     Flags(BooleanArray),
+    /// In canonical bytes, all of one shape.
+    Images(BinaryArray),
 }
 
 /// What shall become of a column of the file.
@@ -54,6 +60,14 @@ pub(super) struct Reading<'a> {
     pub(super) missing: &'a [String],
     /// What separates the values of a CSV file, if the user says so.
     pub(super) delimiter: Option<char>,
+    /// The column of ids, if the user says so.
+    pub(super) id: Option<&'a str>,
+    /// Whether ids are made from the records' content.
+    pub(super) id_from_content: bool,
+    /// The file of labels, if the user says so.
+    pub(super) labels: Option<&'a Path>,
+    /// Whether images without labels are refused.
+    pub(super) labelled: bool,
 }
 
 impl Reading<'_> {
@@ -61,12 +75,21 @@ impl Reading<'_> {
     pub(super) fn table(self, plan: &Plan<'_>) -> Result<Table> {
         let name = self.path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         let (stem, zipped) = name.strip_suffix(".gz").map_or((name.as_str(), false), |stem| (stem, true));
-        let table = match stem.rsplit_once('.').map(|(_, ending)| ending) {
+        let is_folder = self.path.is_dir();
+        let ending = stem.rsplit_once('.').map(|(_, ending)| ending);
+        if self.labels.is_some() && (matches!(ending, Some("csv" | "tsv" | "jsonl" | "ndjson" | "parquet" | "bin")) && !is_folder) {
+            return Err(Error::Labels { path: self.path.to_owned() });
+        }
+        let table = match ending {
+            _ if is_folder => images::folder(self, plan)?,
             Some("csv") => csv::read(self, &self.text(zipped)?, None, plan)?,
             Some("tsv") => csv::read(self, &self.text(zipped)?, Some('\t'), plan)?,
             Some("jsonl" | "ndjson") => jsonl::read(self, &self.text(zipped)?, plan)?,
             Some("parquet") if !zipped => parquet::read(self, plan)?,
-            _ => return Err(Error::Format { path: self.path.to_owned() }),
+            _ => match images::file(self, stem, plan)? {
+                Some(table) => table,
+                None => return Err(Error::Format { path: self.path.to_owned() }),
+            },
         };
         // Indices of records are u32 throughout the program.
         let (found, limit) = (table.len as u64, u64::from(u32::MAX));
@@ -75,6 +98,16 @@ impl Reading<'_> {
             _ if found > limit => Err(untrain_core::Error::TooMany { what: "records", found, limit }.into()),
             _ => Ok(table),
         }
+    }
+
+    /// Whether a source with ids of its own, in the column `name`, has to give them.
+    pub(super) fn offers_id(self, name: &str) -> bool {
+        self.id.map_or(!self.id_from_content, |id| id == name)
+    }
+
+    /// The text of a file that is not zipped.
+    pub(super) fn content(self) -> Result<String> {
+        self.text(false)
     }
 
     /// Whether `text` stands for a missing value.
@@ -128,18 +161,21 @@ impl Table {
 }
 
 impl Cells {
-    /// Appends the text of the value at `row`; false if it is missing. A number is written in its shortest form.
+    /// Appends the text of the value at `row`; false if it is missing. A number is written in its shortest form, an image as the
+    /// SHA-256 of its canonical bytes in hexadecimal digits.
     pub(super) fn write(&self, row: usize, text: &mut String) -> bool {
         let valid = match self {
             Self::Texts(texts) => texts.is_valid(row),
             Self::Numbers(numbers) => numbers.is_valid(row),
             Self::Flags(flags) => flags.is_valid(row),
+            Self::Images(images) => images.is_valid(row),
         };
         if valid {
             match self {
                 Self::Texts(texts) => text.push_str(texts.value(row)),
                 Self::Numbers(numbers) => write_number(numbers.value(row), text),
                 Self::Flags(flags) => text.push_str(if flags.value(row) { "true" } else { "false" }),
+                Self::Images(images) => Sha256::digest(images.value(row)).iter().for_each(|byte| _ = write!(text, "{byte:02x}")),
             }
         }
         valid
@@ -151,6 +187,7 @@ impl Cells {
             Self::Texts(texts) => return Ok(texts.clone()),
             Self::Numbers(numbers) => numbers.len(),
             Self::Flags(flags) => flags.len(),
+            Self::Images(images) => images.len(),
         };
         let mut texts = Texts::default();
         let mut text = String::new();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow_array::{Array as _, StringArray};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Statement};
-use untrain_core::{Dataset, Role, Values, nearest};
+use untrain_core::{Dataset, Kind, Role, Values, nearest};
 
 use super::error::{Error, Result, quoted};
 use super::watch::Watch;
@@ -83,7 +83,9 @@ impl<'a> Query<'a> {
     fn new(data: &'a Dataset, expression: &'a str) -> Self {
         let lower = expression.to_ascii_lowercase();
         let mut all: Vec<(&str, Values<'_>, bool)> = Vec::new();
-        for (place, column) in data.schema().columns.iter().enumerate() {
+        // Nothing that an expression can say is true of an image.
+        let columns = data.schema().columns.iter().enumerate().filter(|(_, column)| column.kind != Kind::Image);
+        for (place, column) in columns {
             all.push((&column.name, data.values(place), column.role == Role::Subject));
         }
         let id = data.schema().id.as_deref();
@@ -122,6 +124,7 @@ impl<'a> Query<'a> {
                 Values::Flags(_) => "INTEGER",
                 Values::Texts(_) if column.whole => "INTEGER",
                 Values::Texts(_) => "TEXT",
+                Values::Images(_) => "BLOB",
             };
             columns.push(format!("{} {kind}", quoted(column.name)));
         }
@@ -143,6 +146,7 @@ impl<'a> Query<'a> {
                         Values::Numbers(values) => insert.raw_bind_parameter(column + 2, values.is_valid(i).then(|| values.value(i)))?,
                         Values::Flags(values) => insert.raw_bind_parameter(column + 2, values.is_valid(i).then(|| values.value(i)))?,
                         Values::Texts(values) => insert.raw_bind_parameter(column + 2, values.is_valid(i).then(|| values.value(i)))?,
+                        Values::Images(values) => insert.raw_bind_parameter(column + 2, values.is_valid(i).then(|| values.value(i)))?,
                     }
                 }
                 insert.raw_execute()?;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value};
 use untrain_audit::distances::relearn;
-use untrain_audit::{Ensemble, MIN_WORLDS, Measured, Membership, Outputs, Worlds, audit_by};
+use untrain_audit::{Ensemble, MIN_WORLDS, Measured, Membership, Worlds, audit_by};
 use untrain_core::{Guarantee, Seed};
 use untrain_neural::FLOAT_PROFILE;
 use untrain_neural::methods::{Goal, METHODS, Method};
@@ -15,7 +15,7 @@ use super::audits::{ASKED, Asked, CANARIES, HOLDOUT, RETAIN, ids, mislabelled};
 use super::{AuditOptions, AuditProgress, Engine, from_json};
 use crate::comparison::{Comparison, ComparisonRow, FailedMethod, RowKind};
 use crate::contest::{Contender, Contest, Round, Row, SHARES};
-use crate::shadow::{Study, in_worlds, sample};
+use crate::shadow::{Said, Study, in_worlds, sample};
 use crate::{Error, Recipe, Result};
 
 /// A copy has relearnt when it is this near to the original.
@@ -193,9 +193,8 @@ impl Table<'_> {
     fn row(&self, name: &str, kind: RowKind, rows: Vec<&Row>) -> Result<ComparisonRow> {
         let mean = |values: Vec<f64>| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
         let bits = &self.contest.study.bits;
-        let right = |said: &crate::shadow::Said, i: usize| said.outputs().ok().and_then(|outputs| is_right(&outputs, i));
         let forget = rows.iter().enumerate().filter_map(|(world, row)| {
-            mean((0..bits.n_points()).filter(|i| bits.row(world)[*i]).filter_map(|i| right(&row.said[0], i)).collect())
+            mean((0..bits.n_points()).filter(|i| bits.row(world)[*i]).filter_map(|i| is_right(&row.said[0], i)).collect())
         });
         let accuracy =
             |set: usize| mean(rows.iter().filter_map(|row| row.said[set].outputs().ok()?.accuracy()).filter(|a| a.is_finite()).collect());
@@ -278,11 +277,11 @@ fn weakest(own: Guarantee, all: Guarantee) -> Guarantee {
 }
 
 /// Whether a network has a point right.
-fn is_right(outputs: &Outputs, i: usize) -> Option<f64> {
-    let (label, row) = outputs.rows().nth(i)?;
-    let best =
-        (0..row.len()).fold(None::<usize>, |best, class| if best.is_none_or(|b| row[class] > row[b]) { Some(class) } else { best })?;
-    Some(if label == Some(best) { 1.0 } else { 0.0 })
+fn is_right(said: &Said, i: usize) -> Option<f64> {
+    let n_classes = said.n_classes.filter(|n| *n > 0)?;
+    let row = &said.values[i * n_classes..(i + 1) * n_classes];
+    let best = (1..n_classes).fold(0, |best, class| if row[class] > row[best] { class } else { best });
+    Some(if said.labels[i] == Some(best) { 1.0 } else { 0.0 })
 }
 
 /// The height of a line through points at `x`, on a logarithmic axis; that of the nearest end beyond them.

@@ -138,9 +138,11 @@ impl Engine {
         self.check_models(dataset, &options.models)?;
         if let Some((method, settings)) = &options.method {
             Method::named(method)?.complete(settings.clone())?;
-            let networks =
-                self.store.models_of(dataset)?.iter().map(|row| from_json::<Recipe>(dataset, &row.recipe)?.neural().map_err(Error::from));
-            if !networks.collect::<Result<Vec<_>>>()?.iter().any(Option::is_some) {
+            let mut any = false;
+            for row in self.store.models_of(dataset)? {
+                any |= from_json::<Recipe>(dataset, &row.recipe)?.neural()?.is_some();
+            }
+            if !any {
                 return Err(Error::NoNetworks { dataset: dataset.to_owned() });
             }
         }

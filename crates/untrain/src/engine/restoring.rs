@@ -136,7 +136,7 @@ impl Engine {
         let loaded = self.load(dataset)?;
         if head(&loaded)? == erasure.after {
             // Another statement of the same requests, about more models, took the records out already.
-            self.compare(erasure, restoration)?;
+            self.held_against(erasure, restoration)?;
             let nothing =
                 Step { operation: Operation::Forget, ids: Vec::new(), retained: loaded.data.clone(), unknown: Vec::new(), already: 0 };
             let requests = self.carried_out(erasure, &self.report(&loaded, &nothing, false, started)?)?;
@@ -206,7 +206,7 @@ impl Engine {
     }
 
     /// Compares models that a step before has revised.
-    fn compare(&self, erasure: &Erasure, restoration: &mut Restoration) -> Result<()> {
+    fn held_against(&self, erasure: &Erasure, restoration: &mut Restoration) -> Result<()> {
         let rows = self.store.models_of(erasure.dataset.as_str())?;
         let found: BTreeMap<&Name, ModelDigests> = rows.iter().map(|row| (&row.name, digests(row))).collect();
         agree(erasure, erasure.after, &found)?;

@@ -9,6 +9,7 @@ mod encode;
 mod encoded;
 mod forest;
 mod glm;
+mod head;
 mod kmeans;
 mod knn;
 mod lanes;
@@ -38,6 +39,7 @@ pub use forest::{
     Criterion, Forest, ForestArtefact, ForestFeature, ForestModel, ForestNode, MaxFeatures, Memory, NamedMaxFeatures, Params,
 };
 pub use glm::{Glm, GlmArtefact, GlmLoss, GlmModel, GlmParams};
+pub use head::{Head, HeadArtefact, HeadModel, HeadParams};
 pub use kmeans::{KMeans, KMeansArtefact, KMeansParams};
 pub use knn::{Knn, KnnArtefact, KnnModel, KnnParams, Metric, NeighbourIndex, Weights};
 pub use lda::{Lda, LdaParams};
@@ -62,6 +64,7 @@ type Read = fn(&[u8]) -> Result<Box<dyn Artefact>>;
 const ARTEFACTS: &[(&[u8; 8], Read)] = &[
     (forest::ARTEFACT, |bytes| Ok(Box::new(ForestArtefact::read(bytes)?))),
     (glm::ARTEFACT, |bytes| Ok(Box::new(GlmArtefact::read(bytes)?))),
+    (head::ARTEFACT, |bytes| Ok(Box::new(HeadArtefact::read(bytes)?))),
     (kmeans::ARTEFACT, |bytes| Ok(Box::new(KMeansArtefact::read(bytes)?))),
     (knn::ARTEFACT, |bytes| Ok(Box::new(KnnArtefact::read(bytes)?))),
     (linear::DISCRIMINANT, |bytes| Ok(Box::new(LinearArtefact::read(bytes)?))),

@@ -66,7 +66,7 @@ impl Architecture {
     }
 
     /// How many numbers such a network has, statistics included; none if there is no such network.
-    pub(crate) fn n_numbers(&self, input: Shape, n_classes: usize) -> Option<usize> {
+    pub fn n_numbers(&self, input: Shape, n_classes: usize) -> Option<usize> {
         let blueprint = self.blueprint(input, n_classes).ok()?;
         Some(blueprint.parameters.len() + blueprint.buffers.len())
     }

@@ -175,7 +175,8 @@ impl Encoder {
         Ok(rows)
     }
 
-    pub(crate) fn write(&self, out: &mut Writer) {
+    /// Writes the canonical bytes.
+    pub fn write(&self, out: &mut Writer) {
         match self {
             Self::Table { features, scales, n_buckets } => {
                 out.u8(0);
@@ -200,7 +201,12 @@ impl Encoder {
         }
     }
 
-    pub(crate) fn read(input: &mut Reader<'_>) -> Result<Self> {
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`].
+    pub fn read(input: &mut Reader<'_>) -> Result<Self> {
         match input.u8()? {
             0 => {
                 let n_buckets = input.at_most(1 << 16)? as u32;

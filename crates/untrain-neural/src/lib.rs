@@ -20,6 +20,7 @@ mod noise;
 mod optimiser;
 mod params;
 mod product;
+mod safetensors;
 mod train;
 
 pub use architecture::Architecture;

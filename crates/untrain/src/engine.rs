@@ -297,6 +297,21 @@ impl Engine {
         Ok(untrain_exact::artefact(&self.artefact_bytes(model)?)?)
     }
 
+    /// The numbers of a network as a safetensors file, under PyTorch's names.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::artefact_bytes`]; [`Error::NoNetwork`] for another learner, and for a network of no record.
+    pub fn safetensors(&self, model: &str) -> Result<Vec<u8>> {
+        let recipe: Recipe = from_json(model, &self.store.model(model)?.recipe)?;
+        let none = || Error::NoNetwork { model: model.to_owned(), learner: recipe.learner.clone() };
+        if recipe.neural()?.is_none() {
+            return Err(none());
+        }
+        let served = untrain_neural::NeuralArtefact::read(&self.artefact_bytes(model)?)?;
+        Ok(served.network.ok_or_else(none)?.to_safetensors()?)
+    }
+
     /// What there is to say of a dataset.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ pub enum Error {
     #[error("the model predicts nothing that a column of the records tells the truth about")]
     NotAudited,
     /// Methods of unlearning for a learner that has no use for them.
-    #[error("\"{model}\" is made by {learner}, and methods of unlearning are for networks")]
+    #[error("\"{model}\" is made by {learner}, and is not one network")]
     NoNetwork {
         /// The model.
         model: String,
@@ -341,7 +341,9 @@ impl Error {
             Self::Core(error) => error.nearest().map(did_you_mean),
             Self::Audit(error) => error.hint(),
             Self::NotAudited => Some("models of a target can be audited; those that cluster, transform or rank cannot".to_owned()),
-            Self::NoNetwork { .. } => Some("it forgets exactly; train an mlp, a cnn or a resnet to compare methods".to_owned()),
+            Self::NoNetwork { .. } => Some(
+                "an mlp, a cnn or a resnet is a network; every other learner forgets exactly, and has no use for other methods".to_owned(),
+            ),
             Self::NoNetworks { .. } => Some("leave --method out: the models forget exactly".to_owned()),
             Self::NothingRetained => Some("leave --method out: a model of no record is exact".to_owned()),
             Self::Import(error) => error.hint(),

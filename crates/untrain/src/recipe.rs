@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use untrain_core::hyperparameters::{self, Settings, complete, unknown};
-use untrain_core::{AnyLearner, Dataset, Error, Result, Seed, Task, mix, nearest};
+use untrain_core::{AnyLearner, Dataset, Digest, Error, Result, Seed, Task, mix, nearest};
 use untrain_exact::Hyperparameters;
 use untrain_exact::{Forest, Params as ForestParams};
 use untrain_exact::{Glm, GlmParams, Logistic, LogisticParams};
+use untrain_exact::{Head, HeadParams};
 use untrain_exact::{KMeans, KMeansParams, Knn, KnnParams};
 use untrain_exact::{Lda, LdaParams, Pca, PcaParams, Qda, QdaParams, Ridge, RidgeParams};
 use untrain_exact::{NaiveBayes, NaiveBayesParams, Text, TextParams};
@@ -66,6 +67,17 @@ pub const LEARNERS: &[LearnerEntry] = &[
                 return Err(Error::Parameter { name: "loss".to_owned(), reason, nearest: None });
             }
             Ok(AnyLearner::new(Glm { params, seed: Seed(recipe.seed) }))
+        },
+    },
+    LearnerEntry {
+        name: "head",
+        about: "logistic regression on what a frozen network makes of images",
+        tasks: &[Task::Classification],
+        complete: complete_head,
+        make: |recipe, _| {
+            let params: HeadParams = recipe.read()?;
+            let weights = Arc::from(frozen(&params)?);
+            Ok(AnyLearner::new(Head { params, weights, seed: Seed(recipe.seed) }))
         },
     },
     LearnerEntry {
@@ -373,6 +385,30 @@ impl Recipe {
     fn task(&self) -> Result<Task> {
         self.task.ok_or_else(|| Error::Malformed { what: "recipe", reason: "its task is not settled".to_owned() })
     }
+}
+
+/// Completes the hyperparameters of "head": the frozen network is what its file holds now, wherever that is.
+fn complete_head(settings: Settings) -> Result<Settings> {
+    let mut params: HeadParams = hyperparameters::read(&complete::<HeadParams>(settings)?)?;
+    let refuse = |reason: String| Error::Parameter { name: "weights".to_owned(), reason, nearest: None };
+    let path = std::fs::canonicalize(&params.weights).map_err(|error| refuse(format!("cannot read {}: {error}", params.weights)))?;
+    params.weights = path.to_str().ok_or_else(|| refuse("its path is no text".to_owned()))?.to_owned();
+    if params.weights_sha256.is_empty() {
+        let bytes = std::fs::read(&path).map_err(|error| refuse(format!("cannot read {}: {error}", params.weights)))?;
+        params.weights_sha256 = Digest::of(&bytes).to_string();
+    }
+    let text = serde_json::to_string(&params).map_err(|error| Error::Malformed { what: "recipe", reason: error.to_string() })?;
+    complete::<HeadParams>(serde_json::from_str(&text).unwrap_or_default())
+}
+
+/// The file of a frozen network, which has to be the one that the recipe was made with.
+fn frozen(params: &HeadParams) -> Result<Vec<u8>> {
+    let refuse = |reason: String| Error::Parameter { name: "weights".to_owned(), reason, nearest: None };
+    let wanted = &params.weights_sha256;
+    let bytes = std::fs::read(&params.weights)
+        .map_err(|error| refuse(format!("cannot read {}: {error}; the frozen network has the SHA-256 {wanted}", params.weights)))?;
+    let found = Digest::of(&bytes).to_string();
+    if found == *wanted { Ok(bytes) } else { Err(refuse(format!("{} has the SHA-256 {found}, and the recipe {wanted}", params.weights))) }
 }
 
 /// Completes the hyperparameters of "sisa", and those of its base, which may stand in a table or as `base_params.NAME`.

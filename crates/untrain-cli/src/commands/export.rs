@@ -31,6 +31,8 @@ enum Format {
     Json,
     /// The canonical bytes, whose SHA-256 is the model's digest
     Bytes,
+    /// The numbers of a network under PyTorch's names
+    Safetensors,
 }
 
 /// What was written.
@@ -55,6 +57,7 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     let digest = Digest::of(&artefact).to_string();
     let content = match args.format {
         Format::Bytes => artefact,
+        Format::Safetensors => engine.safetensors(&args.model)?,
         // Compact: a forest has millions of nodes.
         Format::Json => engine.artefact(&args.model)?.json().into_bytes(),
     };

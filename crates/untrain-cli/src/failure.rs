@@ -91,8 +91,7 @@ fn by_flag(error: &untrain::Error) -> Option<String> {
                 format!("--missing {} if it stands for a missing value, or --categorical {}", argument(value), argument(column))
             }
             Import::Value { value, expected: "finite", .. } => format!("--missing {} if it stands for a missing value", argument(value)),
-            Import::Type { column, .. } => format!("--drop {} leaves the column out", argument(column)),
-            Import::NotText { column, .. } => format!("--drop {} leaves the column out", argument(column)),
+            Import::Type { column, .. } | Import::NotText { column, .. } => format!("--drop {} leaves the column out", argument(column)),
             Import::NoLabels { expected: Some(expected), .. } => {
                 format!("put the labels into {}, or name their file by --labels FILE at the import", expected.display())
             }

@@ -20,7 +20,7 @@ fn params() -> impl Strategy<Value = LogisticParams> {
 fn is_moderate(data: &Dataset) -> bool {
     data.schema().features().all(|(place, _)| match data.values(place) {
         Values::Numbers(values) => values.iter().flatten().all(|x| x == 0.0 || (1e-3..1e5).contains(&x.abs())),
-        Values::Flags(_) | Values::Texts(_) => true,
+        Values::Flags(_) | Values::Texts(_) | Values::Images(_) => true,
     })
 }
 

@@ -5,6 +5,7 @@ mod audit;
 mod demo;
 mod export;
 mod forget;
+mod images;
 mod import;
 mod place;
 mod plan;

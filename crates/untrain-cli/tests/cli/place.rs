@@ -38,7 +38,11 @@ impl Place {
     }
 
     pub(super) fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
+        self.write_bytes(name, text.as_bytes());
+    }
+
+    pub(super) fn write_bytes(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.path(name), bytes).unwrap();
     }
 
     pub(super) fn command(&self, line: &[&str]) -> Command {

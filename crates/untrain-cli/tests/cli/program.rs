@@ -101,7 +101,7 @@ fn help_says_what_there_is() {
 
     Commands:
       demo         Import a real dataset, train, forget 100 people, and prove it
-      import       Import a file of records: csv, tsv, jsonl (each also with .gz) or parquet
+      import       Import a file of records: csv, tsv, jsonl (each also with .gz) or parquet; or images
       plan         Tell what sharding a learner would cost and save, before training
       train        Train a model on a dataset
       predict      Predict the records of a file

@@ -70,8 +70,8 @@ impl fmt::Display for ImageFault {
 }
 
 impl ImageFault {
-    fn hint(&self) -> Option<&'static str> {
-        Some(match self {
+    fn hint(&self) -> &'static str {
+        match self {
             Self::Undecoded { .. } => "write the image anew as PNG or JPEG, or take it out",
             Self::Depth => "convert all images to 8 bits a sample",
             Self::Transparent => "paint all images on a background, without an alpha channel",
@@ -79,7 +79,7 @@ impl ImageFault {
             Self::Name => "rename the file",
             Self::Shape { found, expected, .. } if found.channels != expected.channels => "convert all images to grey, or all to colour",
             Self::Shape { .. } => "scale or crop all images to one size",
-        })
+        }
     }
 }
 
@@ -412,7 +412,7 @@ impl Error {
             Self::NoId { unique, .. } => {
                 format!("name the id column ({} would do), or have ids made from the records' content", quoted(unique, "or"))
             }
-            Self::Image { fault, .. } => fault.hint()?.to_owned(),
+            Self::Image { fault, .. } => fault.hint().to_owned(),
             Self::NoClass { .. } => {
                 "put each image into a folder with the name of its class, or list all in labels.csv with the columns file and label"
                     .to_owned()

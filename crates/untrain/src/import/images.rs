@@ -49,7 +49,7 @@ pub(super) fn folder(reading: Reading<'_>, plan: &Plan<'_>) -> Result<Table> {
 
 /// Reads a file of many images, of which `stem` is the name without `.gz`, if it is one.
 pub(super) fn file(reading: Reading<'_>, stem: &str, plan: &Plan<'_>) -> Result<Option<Table>> {
-    if stem.ends_with(".bin") {
+    if cifar::is_name(stem) {
         cifar::read(reading, &[reading.path.to_owned()], plan).map(Some)
     } else if idx::is_name(stem) {
         idx::read(reading, plan).map(Some)

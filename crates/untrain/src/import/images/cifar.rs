@@ -61,13 +61,18 @@ impl Edition {
     }
 }
 
+/// Whether a file is called as CIFAR's files are; `stem` is its name in small letters, without `.gz`.
+pub(super) fn is_name(stem: &str) -> bool {
+    stem.rsplit_once('.').is_some_and(|(_, ending)| ending == "bin")
+}
+
 /// The CIFAR files in a folder, sorted by name.
 pub(super) fn files(reading: Reading<'_>) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in read_dir(reading.path).map_err(|e| reading.io(e))? {
         let path = entry.map_err(|e| reading.io(e))?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-        if name.strip_suffix(".gz").unwrap_or(&name).ends_with(".bin") && !name.starts_with('.') && path.is_file() {
+        if is_name(name.strip_suffix(".gz").unwrap_or(&name)) && !name.starts_with('.') && path.is_file() {
             files.push(path);
         }
     }

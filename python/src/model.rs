@@ -10,7 +10,8 @@ use untrain_core::{AnyLearner, AnyModel, Dataset, Error, Forget as _, Guarantee,
 
 use crate::errors::raised;
 use crate::records::{self, Records};
-use crate::table::{Table, Target};
+use crate::table::{Cells, Table};
+use crate::training::Training;
 
 /// A trained model that can forget.
 ///
@@ -18,12 +19,19 @@ use crate::table::{Table, Target};
 #[pyclass(frozen, module = "untrain._native")]
 pub(crate) struct Model(RwLock<Trained>);
 
+/// What [`Model`] guards.
 #[derive(Debug)]
-struct Trained {
-    recipe: Recipe,
-    learner: AnyLearner,
-    model: AnyModel,
-    data: Dataset,
+pub(crate) struct Trained {
+    pub(crate) recipe: Recipe,
+    pub(crate) learner: AnyLearner,
+    pub(crate) model: AnyModel,
+    pub(crate) data: Dataset,
+}
+
+impl From<Trained> for Model {
+    fn from(trained: Trained) -> Self {
+        Self(RwLock::new(trained))
+    }
 }
 
 impl Trained {
@@ -40,11 +48,17 @@ impl Trained {
         Ok(Self { model: learner.load(state, &data)?, recipe, learner, data })
     }
 
-    fn forget(&mut self, mut ids: Vec<String>, ignore_unknown: bool) -> Result<Guarantee> {
+    /// The ids that a request means, and the records that it leaves.
+    fn without(&self, mut ids: Vec<String>, ignore_unknown: bool) -> Result<(Vec<String>, Dataset)> {
         if ignore_unknown {
             ids.retain(|id| self.data.position(id).is_some());
         }
         let retained = self.data.without(&ids)?;
+        Ok((ids, retained))
+    }
+
+    fn forget(&mut self, ids: Vec<String>, ignore_unknown: bool) -> Result<Guarantee> {
+        let (ids, retained) = self.without(ids, ignore_unknown)?;
         let guarantee = self.learner.forget(&mut self.model, &ids, &retained)?;
         self.data = retained;
         Ok(guarantee)
@@ -77,21 +91,62 @@ impl Model {
         seed: u64,
         x: &Bound<'_, PyAny>,
         names: Option<Vec<String>>,
-        y: Target<'_>,
+        y: Option<Cells<'_>>,
         target: String,
-        ids: Vec<String>,
+        subject: Option<String>,
+        ids: Option<Vec<String>>,
     ) -> PyResult<Self> {
         let recipe = Recipe::new(learner, &settings, Some(seed)).map_err(|error| raised(py, error))?;
-        let table = Table::of(x, names)?.with_target(py, target, &y)?;
-        let trained = py.detach(|| Trained::fit(&recipe, table.dataset(&ids)?));
-        trained.map(|trained| Self(RwLock::new(trained))).map_err(|error| raised(py, error))
+        let table = table(x, names, y.as_ref(), target, subject.as_deref())?;
+        py.detach(|| Trained::fit(&recipe, table.named(ids)?)).map(Self::from).map_err(|error| raised(py, error))
+    }
+
+    /// What [`Model::fit`] would train, not trained yet.
+    #[staticmethod]
+    #[expect(clippy::too_many_arguments, reason = "as fit")]
+    fn training(
+        py: Python<'_>,
+        learner: &str,
+        settings: Vec<(String, String)>,
+        seed: u64,
+        x: &Bound<'_, PyAny>,
+        names: Option<Vec<String>>,
+        y: Option<Cells<'_>>,
+        target: String,
+        subject: Option<String>,
+        ids: Option<Vec<String>>,
+    ) -> PyResult<Training> {
+        let recipe = Recipe::new(learner, &settings, Some(seed)).map_err(|error| raised(py, error))?;
+        let table = table(x, names, y.as_ref(), target, subject.as_deref())?;
+        py.detach(|| Training::new(&recipe, table.named(ids)?)).map_err(|error| raised(py, error))
+    }
+
+    /// The training of the model without some records, not done yet.
+    fn training_without(&self, py: Python<'_>, ids: Vec<String>, ignore_unknown: bool) -> PyResult<Training> {
+        self.look(py, |trained| Training::new(&trained.recipe, trained.without(ids, ignore_unknown)?.1))
+    }
+
+    /// The training of the model with more records, not done yet.
+    #[expect(clippy::too_many_arguments, reason = "as fit")]
+    fn training_with(
+        &self,
+        py: Python<'_>,
+        x: &Bound<'_, PyAny>,
+        names: Option<Vec<String>>,
+        y: Option<Cells<'_>>,
+        target: String,
+        subject: Option<String>,
+        ids: Vec<String>,
+    ) -> PyResult<Training> {
+        let table = table(x, names, y.as_ref(), target, subject.as_deref())?;
+        self.look(py, |trained| Training::new(&trained.recipe, trained.data.union(&table.dataset(&ids)?)?))
     }
 
     /// Reads what [`Model::saved`] wrote.
     #[staticmethod]
     fn load(py: Python<'_>, recipe: &str, schema: &str, records: &[u8], state: &[u8]) -> PyResult<Self> {
         let trained = py.detach(|| Trained::load(recipe, schema, records, state));
-        trained.map(|trained| Self(RwLock::new(trained))).map_err(|error| raised(py, error))
+        trained.map(Self::from).map_err(|error| raised(py, error))
     }
 
     /// The recipe and the schema as JSON, the records in Arrow's stream format, and the canonical bytes of the state.
@@ -104,8 +159,14 @@ impl Model {
     }
 
     /// Predicts the rows of `x`.
-    fn predict<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>, names: Option<Vec<String>>) -> PyResult<Bound<'py, PyAny>> {
-        let table = Table::of(x, names)?;
+    fn predict<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        names: Option<Vec<String>>,
+        subject: Option<String>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let table = table(x, names, None, String::new(), subject.as_deref())?;
         let predictions = self.look(py, |trained| trained.model.predict(&table.rows()?))?;
         crate::predictions::arrays(py, predictions)
     }
@@ -116,16 +177,18 @@ impl Model {
     }
 
     /// Learns records that it does not know yet; returns the guarantee as JSON.
+    #[expect(clippy::too_many_arguments, reason = "as fit")]
     fn learn(
         &self,
         py: Python<'_>,
         x: &Bound<'_, PyAny>,
         names: Option<Vec<String>>,
-        y: Target<'_>,
+        y: Option<Cells<'_>>,
         target: String,
+        subject: Option<String>,
         ids: Vec<String>,
     ) -> PyResult<String> {
-        let table = Table::of(x, names)?.with_target(py, target, &y)?;
+        let table = table(x, names, y.as_ref(), target, subject.as_deref())?;
         self.change(py, |trained| written("guarantee", &trained.learn(&table.dataset(&ids)?, &ids)?))
     }
 
@@ -142,6 +205,11 @@ impl Model {
     /// The canonical bytes of the artefact: what is served, without a record.
     fn artefact<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, &self.look(py, |trained| Ok(trained.model.artefact()))?))
+    }
+
+    /// What the artefact holds, as JSON.
+    fn artefact_json(&self, py: Python<'_>) -> PyResult<String> {
+        self.look(py, |trained| Ok(untrain_exact::artefact(&trained.model.artefact())?.json()))
     }
 
     /// The records that the model knows.
@@ -174,6 +242,21 @@ impl Model {
     }
 }
 
+/// The features with what stands beside them.
+fn table(
+    x: &Bound<'_, PyAny>,
+    names: Option<Vec<String>>,
+    y: Option<&Cells<'_>>,
+    target: String,
+    subject: Option<&str>,
+) -> PyResult<Table> {
+    let mut table = Table::of(x, names)?;
+    if let Some(y) = y {
+        table = table.with_target(x.py(), target, y)?;
+    }
+    Ok(if let Some(subject) = subject { table.with_subject(subject) } else { table })
+}
+
 /// The learners: name, tasks, and the hyperparameters with their defaults as JSON.
 #[pyfunction]
 pub(crate) fn learners(py: Python<'_>) -> PyResult<Vec<(&'static str, Vec<&'static str>, String)>> {
@@ -189,10 +272,10 @@ fn poisoned<T>(_: &PoisonError<T>) -> Error {
     Error::Malformed { what: "model", reason: "an earlier call failed in the middle; fit it again".to_owned() }
 }
 
-fn written<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String> {
+pub(crate) fn written<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::Malformed { what, reason: error.to_string() })
 }
 
-fn parse<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T> {
+pub(crate) fn parse<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|error| Error::Malformed { what, reason: error.to_string() })
 }

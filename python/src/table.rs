@@ -1,11 +1,11 @@
-//! NumPy arrays and Arrow streams as the columns of a dataset.
+//! NumPy arrays, dictionaries of columns and Arrow streams as the columns of a dataset.
 
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::ffi_stream::RecordBatchStreamReader;
 use arrow_array::types::{Date64Type, Float64Type, Int64Type};
-use arrow_array::{Array as _, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
+use arrow_array::{Array as _, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_cast::cast;
 use arrow_pyarrow::FromPyArrow as _;
 use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
@@ -13,6 +13,7 @@ use arrow_select::concat::concat_batches;
 use numpy::ndarray::ArrayView2;
 use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use untrain_core::{Column, Dataset, Error, Kind, Role, Schema};
 
 use crate::errors::raised;
@@ -27,24 +28,57 @@ pub(crate) struct Table {
     len: usize,
 }
 
-/// A target as Python hands it over.
+/// A column as Python hands it over.
 #[derive(FromPyObject)]
-pub(crate) enum Target<'py> {
+pub(crate) enum Cells<'py> {
     /// Truth values.
     Flags(PyReadonlyArray1<'py, bool>),
+    /// Integers.
+    Integers(PyReadonlyArray1<'py, i64>),
     /// Numbers; NaN is missing.
     Numbers(PyReadonlyArray1<'py, f64>),
     /// Text.
     Texts(Vec<Option<String>>),
 }
 
+impl Cells<'_> {
+    fn values(&self) -> ArrayRef {
+        match self {
+            Self::Flags(flags) => Arc::new(flags.as_array().iter().copied().map(Some).collect::<BooleanArray>()),
+            Self::Integers(integers) => Arc::new(Int64Array::from_iter_values(integers.as_array().iter().copied())),
+            Self::Numbers(numbers) => Arc::new(numbers_of(numbers.as_array().iter().copied())),
+            Self::Texts(texts) => Arc::new(texts.iter().collect::<StringArray>()),
+        }
+    }
+}
+
+/// Records as a batch: of a dictionary of columns, or of anything that exports an Arrow stream.
+pub(crate) fn batch(x: &Bound<'_, PyAny>) -> PyResult<RecordBatch> {
+    let arrow = |error: ArrowError| raised(x.py(), Error::Schema { reason: error.to_string() });
+    if let Ok(columns) = x.cast::<PyDict>() {
+        let column = |(name, cells): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
+            Ok((name.extract::<String>()?, cells.extract::<Cells<'_>>()?.values(), true))
+        };
+        let columns = columns.iter().map(column).collect::<PyResult<Vec<_>>>()?;
+        return RecordBatch::try_from_iter_with_nullable(columns).map_err(arrow);
+    }
+    let stream = RecordBatchStreamReader::from_pyarrow_bound(x)?;
+    x.py().detach(|| whole(stream)).map_err(arrow)
+}
+
+fn whole(stream: RecordBatchStreamReader) -> Result<RecordBatch, ArrowError> {
+    let schema: SchemaRef = arrow_array::RecordBatchReader::schema(&stream);
+    let batches = stream.collect::<Result<Vec<RecordBatch>, _>>()?;
+    concat_batches(&schema, &batches)
+}
+
 impl Table {
-    /// The features `x`: a NumPy array of two dimensions, whose columns `names` names, or anything that exports an Arrow stream.
+    /// The features `x`: a NumPy array of two dimensions, whose columns `names` names, or what [`batch`] takes.
     ///
     /// The copy is made while the interpreter is held: nobody else may write into the array meanwhile.
     pub(crate) fn of(x: &Bound<'_, PyAny>, names: Option<Vec<String>>) -> PyResult<Self> {
         match names {
-            None => Self::of_arrow(x),
+            None => Self::of_batch(&batch(x)?).map_err(|error| raised(x.py(), error)),
             Some(names) => match x.extract::<PyReadonlyArray2<'_, f32>>() {
                 Ok(array) => Self::of_numbers(x.py(), array.as_array(), names),
                 Err(_) => Self::of_numbers(x.py(), x.extract::<PyReadonlyArray2<'_, f64>>()?.as_array(), names),
@@ -53,11 +87,15 @@ impl Table {
     }
 
     /// The same table with a target, which is a column of its own.
-    pub(crate) fn with_target(mut self, py: Python<'_>, name: String, target: &Target<'_>) -> PyResult<Self> {
-        let (kind, values): (Kind, ArrayRef) = match target {
-            Target::Flags(flags) => (Kind::Boolean, Arc::new(flags.as_array().iter().copied().map(Some).collect::<BooleanArray>())),
-            Target::Numbers(numbers) => (Kind::Numeric, Arc::new(numbers_of(numbers.as_array().iter().copied()))),
-            Target::Texts(texts) => (Kind::Categorical, Arc::new(texts.iter().collect::<StringArray>())),
+    pub(crate) fn with_target(mut self, py: Python<'_>, name: String, target: &Cells<'_>) -> PyResult<Self> {
+        let values = target.values();
+        let (kind, values) = match target {
+            Cells::Flags(_) => (Kind::Boolean, values),
+            Cells::Texts(_) => (Kind::Categorical, values),
+            Cells::Integers(_) | Cells::Numbers(_) => {
+                let numbers = cast(&values, &DataType::Float64).map_err(|error| raised(py, Error::Schema { reason: error.to_string() }))?;
+                (Kind::Numeric, numbers)
+            }
         };
         if values.len() != self.len {
             let reason = format!("there are {} rows and {} targets", self.len, values.len());
@@ -66,6 +104,19 @@ impl Table {
         self.columns.push(Column { name, kind, role: Role::Target, declared: true });
         self.values.push(values);
         Ok(self)
+    }
+
+    /// The same table, one column of which names the people that records belong to.
+    pub(crate) fn with_subject(mut self, name: &str) -> Self {
+        self.columns.iter_mut().filter(|column| column.name == name).for_each(|column| column.role = Role::Subject);
+        self
+    }
+
+    /// The dataset of the records of this table, which `ids` names; without them, their places do.
+    pub(crate) fn named(self, ids: Option<Vec<String>>) -> untrain_core::Result<Dataset> {
+        let places = || (0..self.len).map(|row| row.to_string()).collect();
+        let ids = ids.unwrap_or_else(places);
+        self.dataset(&ids)
     }
 
     /// The dataset of the records of this table, which `ids` names.
@@ -97,27 +148,18 @@ impl Table {
         Ok(Self { columns, values, len: array.nrows() })
     }
 
-    fn of_arrow(x: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let stream = RecordBatchStreamReader::from_pyarrow_bound(x)?;
-        x.py().detach(|| read(stream)).map_err(|error| raised(x.py(), error))
+    fn of_batch(whole: &RecordBatch) -> untrain_core::Result<Self> {
+        let mut table = Self { columns: Vec::new(), values: Vec::new(), len: whole.num_rows() };
+        for (field, values) in whole.schema_ref().fields().iter().zip(whole.columns()) {
+            let Some((kind, values)) = plain(values).map_err(|error| Error::Schema { reason: error.to_string() })? else {
+                let reason = format!("column \"{}\" holds {}, which is no number, truth value or text", field.name(), field.data_type());
+                return Err(Error::Schema { reason });
+            };
+            table.columns.push(Column { name: field.name().clone(), kind, role: Role::Feature, declared: true });
+            table.values.push(values);
+        }
+        Ok(table)
     }
-}
-
-fn read(stream: RecordBatchStreamReader) -> untrain_core::Result<Table> {
-    let arrow = |error: ArrowError| Error::Schema { reason: error.to_string() };
-    let schema: SchemaRef = arrow_array::RecordBatchReader::schema(&stream);
-    let batches = stream.collect::<Result<Vec<RecordBatch>, _>>().map_err(arrow)?;
-    let whole = concat_batches(&schema, &batches).map_err(arrow)?;
-    let mut table = Table { columns: Vec::new(), values: Vec::new(), len: whole.num_rows() };
-    for (field, values) in schema.fields().iter().zip(whole.columns()) {
-        let Some((kind, values)) = plain(values).map_err(arrow)? else {
-            let reason = format!("column \"{}\" holds {}, which is no number, truth value or text", field.name(), field.data_type());
-            return Err(Error::Schema { reason });
-        };
-        table.columns.push(Column { name: field.name().clone(), kind, role: Role::Feature, declared: true });
-        table.values.push(values);
-    }
-    Ok(table)
 }
 
 /// The values by their kind, read as the import of Parquet reads them: dates are days and timestamps seconds since 1970; `None` for a

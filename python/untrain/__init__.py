@@ -10,19 +10,34 @@ True
 """
 
 from . import errors, estimators
-from .base import Classifier, Estimator, Regressor
+from .base import Classifier, Clusterer, Estimator, Regressor, Transformer
 from .errors import *  # noqa: F403
-from .results import Guarantee, Verification
+from .errors import RemembersForgotten
+from .foreign import Determinism, ForeignClassifier, ForeignRegressor, sisa
+from .results import Guarantee, Predictions, Verification
+from .store import Store, check, open, restore
 
 globals().update(estimators.CLASSES)
 
 __version__ = "0.1.0"
 __all__ = [
     "Classifier",
+    "Clusterer",
+    "Determinism",
     "Estimator",
+    "ForeignClassifier",
+    "ForeignRegressor",
     "Guarantee",
+    "Predictions",
     "Regressor",
+    "RemembersForgotten",
+    "Store",
+    "Transformer",
     "Verification",
+    "check",
+    "open",
+    "restore",
+    "sisa",
     *(name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.UntrainError)),
     *estimators.CLASSES,
 ]

@@ -1,33 +1,67 @@
 # Written by tests/stubs.py; a test says when it is out of date.
 from typing import Any
 
-from .base import Classifier, Estimator, Regressor
+from .base import Classifier, Clusterer, Estimator, Regressor, Transformer
 from .errors import (
+    AlreadyExists,
     AlreadyPresent,
+    AuditRefused,
     BadParameter,
+    BadRecords,
+    BadSelection,
     BadValue,
     DuplicateId,
     Malformed,
     MissingId,
     NoIds,
+    NoShard,
+    NoStore,
+    NotDeterministic,
     NotFitted,
+    NotScored,
+    RemembersForgotten,
     RepeatedIds,
+    RequestRefused,
+    Returning,
     SchemaMismatch,
+    StoreBusy,
+    StoreFailed,
     TooMany,
+    TrailRefused,
+    Unequal,
     Unfit,
     UnknownColumn,
+    UnknownDataset,
     UnknownIds,
+    UnknownModel,
+    UnknownRequest,
     UntrainError,
 )
-from .results import Guarantee, Verification
+from .foreign import Determinism, ForeignClassifier, ForeignRegressor, sisa
+from .records import Recommends, Texts
+from .results import Guarantee, Predictions, Verification
+from .sharded import Sharded, Stepped
+from .store import Store, check, open, restore
 
 __version__: str
 __all__ = [
     "Classifier",
+    "Clusterer",
+    "Determinism",
     "Estimator",
+    "ForeignClassifier",
+    "ForeignRegressor",
     "Guarantee",
+    "Predictions",
     "Regressor",
+    "RemembersForgotten",
+    "Store",
+    "Transformer",
     "Verification",
+    "check",
+    "open",
+    "restore",
+    "sisa",
     "UntrainError",
     "DuplicateId",
     "MissingId",
@@ -43,16 +77,45 @@ __all__ = [
     "Malformed",
     "TooMany",
     "NotFitted",
+    "BadRecords",
+    "BadSelection",
+    "UnknownDataset",
+    "UnknownModel",
+    "UnknownRequest",
+    "AlreadyExists",
+    "Returning",
+    "RequestRefused",
+    "AuditRefused",
+    "NotScored",
+    "NoShard",
+    "Unequal",
+    "TrailRefused",
+    "NoStore",
+    "StoreBusy",
+    "StoreFailed",
+    "NotDeterministic",
     "ForestClassifier",
     "ForestRegressor",
+    "GammaRegressor",
+    "HuberRegressor",
+    "KMeans",
     "KNeighborsClassifier",
     "KNeighborsRegressor",
     "LinearDiscriminantAnalysis",
+    "LinearSVC",
     "LogisticClassifier",
     "NaiveBayes",
+    "PCA",
+    "PoissonRegressor",
     "QuadraticDiscriminantAnalysis",
+    "Recommender",
     "RidgeClassifier",
     "RidgeRegressor",
+    "SGDClassifier",
+    "SGDRegressor",
+    "SisaClassifier",
+    "SisaRegressor",
+    "TextClassifier",
 ]
 
 class ForestClassifier(Classifier):
@@ -104,6 +167,86 @@ class ForestRegressor(Regressor):
         n_trees: int = 100,
         subsample: float = 0.2,
         n_estimators: int | None = None,
+        random_state: int | None = None,
+    ) -> None: ...
+
+class GammaRegressor(Regressor):
+    alpha: float
+    clip: Any
+    fill: Any
+    grid: int
+    log: Any
+    n_gram: int
+    standardize: bool
+    text: Any
+    random_state: int | None
+    def __init__(
+        self,
+        *,
+        alpha: float = 1.0,
+        clip: Any = None,
+        fill: Any = None,
+        grid: int = 12,
+        log: Any = None,
+        n_gram: int = 1,
+        standardize: bool = True,
+        text: Any = None,
+        random_state: int | None = None,
+    ) -> None: ...
+
+class HuberRegressor(Regressor):
+    alpha: float
+    clip: Any
+    epsilon: float
+    fill: Any
+    grid: int
+    log: Any
+    n_gram: int
+    standardize: bool
+    text: Any
+    random_state: int | None
+    def __init__(
+        self,
+        *,
+        alpha: float = 1.0,
+        clip: Any = None,
+        epsilon: float = 1.35,
+        fill: Any = None,
+        grid: int = 12,
+        log: Any = None,
+        n_gram: int = 1,
+        standardize: bool = True,
+        text: Any = None,
+        random_state: int | None = None,
+    ) -> None: ...
+
+class KMeans(Clusterer):
+    clip: Any
+    fill: Any
+    log: Any
+    max_iter: int
+    n_clusters: int
+    n_gram: int
+    n_init: int
+    n_leaves: int
+    standardize: bool
+    text: Any
+    tol: float
+    random_state: int | None
+    def __init__(
+        self,
+        *,
+        clip: Any = None,
+        fill: Any = None,
+        log: Any = None,
+        max_iter: int = 100,
+        n_clusters: int = 8,
+        n_gram: int = 1,
+        n_init: int = 1,
+        n_leaves: int = 16,
+        standardize: bool = True,
+        text: Any = None,
+        tol: float = 0.0001,
         random_state: int | None = None,
     ) -> None: ...
 
@@ -183,6 +326,32 @@ class LinearDiscriminantAnalysis(Classifier):
         text: Any = None,
     ) -> None: ...
 
+class LinearSVC(Classifier):
+    alpha: float
+    clip: Any
+    fill: Any
+    grid: int
+    log: Any
+    n_gram: int
+    standardize: bool
+    text: Any
+    C: float | None
+    random_state: int | None
+    def __init__(
+        self,
+        *,
+        alpha: float = 1.0,
+        clip: Any = None,
+        fill: Any = None,
+        grid: int = 12,
+        log: Any = None,
+        n_gram: int = 1,
+        standardize: bool = True,
+        text: Any = None,
+        C: float | None = None,
+        random_state: int | None = None,
+    ) -> None: ...
+
 class LogisticClassifier(Classifier):
     alpha: float
     clip: Any
@@ -237,6 +406,52 @@ class NaiveBayes(Classifier):
         var_smoothing: float = 1e-09,
     ) -> None: ...
 
+class PCA(Transformer):
+    clip: Any
+    fill: Any
+    log: Any
+    n_components: Any
+    n_gram: int
+    standardize: bool
+    text: Any
+    whiten: bool
+    def __init__(
+        self,
+        *,
+        clip: Any = None,
+        fill: Any = None,
+        log: Any = None,
+        n_components: Any = None,
+        n_gram: int = 1,
+        standardize: bool = True,
+        text: Any = None,
+        whiten: bool = False,
+    ) -> None: ...
+
+class PoissonRegressor(Regressor):
+    alpha: float
+    clip: Any
+    fill: Any
+    grid: int
+    log: Any
+    n_gram: int
+    standardize: bool
+    text: Any
+    random_state: int | None
+    def __init__(
+        self,
+        *,
+        alpha: float = 1.0,
+        clip: Any = None,
+        fill: Any = None,
+        grid: int = 12,
+        log: Any = None,
+        n_gram: int = 1,
+        standardize: bool = True,
+        text: Any = None,
+        random_state: int | None = None,
+    ) -> None: ...
+
 class QuadraticDiscriminantAnalysis(Classifier):
     clip: Any
     fill: Any
@@ -255,6 +470,28 @@ class QuadraticDiscriminantAnalysis(Classifier):
         reg_param: float = 0.1,
         standardize: bool = True,
         text: Any = None,
+    ) -> None: ...
+
+class Recommender(Recommends, Estimator):
+    alpha: float
+    grid: int
+    method: Any
+    min_value: Any
+    n_top: int
+    similarity: Any
+    n_neighbors: int | None
+    random_state: int | None
+    def __init__(
+        self,
+        *,
+        alpha: float = 150.0,
+        grid: int = 16,
+        method: Any = 'ease',
+        min_value: Any = None,
+        n_top: int = 10,
+        similarity: Any = 'cosine',
+        n_neighbors: int | None = None,
+        random_state: int | None = None,
     ) -> None: ...
 
 class RidgeClassifier(Classifier):
@@ -299,4 +536,108 @@ class RidgeRegressor(Regressor):
         n_gram: int = 1,
         standardize: bool = True,
         text: Any = None,
+    ) -> None: ...
+
+class SGDClassifier(Stepped, Classifier):
+    learning_rate: float
+    n_buckets: int
+    n_epochs: int
+    max_iter: int | None
+    eta0: float | None
+    random_state: int | None
+    def __init__(
+        self,
+        *,
+        learning_rate: float = 0.1,
+        n_buckets: int = 4096,
+        n_epochs: int = 3,
+        max_iter: int | None = None,
+        eta0: float | None = None,
+        random_state: int | None = None,
+    ) -> None: ...
+
+class SGDRegressor(Stepped, Regressor):
+    learning_rate: float
+    n_buckets: int
+    n_epochs: int
+    target_scale: float
+    max_iter: int | None
+    eta0: float | None
+    random_state: int | None
+    def __init__(
+        self,
+        *,
+        learning_rate: float = 0.1,
+        n_buckets: int = 4096,
+        n_epochs: int = 3,
+        target_scale: float = 1.0,
+        max_iter: int | None = None,
+        eta0: float | None = None,
+        random_state: int | None = None,
+    ) -> None: ...
+
+class SisaClassifier(Sharded, Classifier):
+    aggregation: Any
+    deletion_probability: Any
+    deletion_thresholds: Any
+    max_checkpoints: Any
+    n_shards: int
+    n_slices: int
+    shard_by: Any
+    shards_per_bin: Any
+    random_state: int | None
+    def __init__(
+        self,
+        *,
+        estimator: Estimator | None = None,
+        aggregation: Any = 'mean',
+        deletion_probability: Any = None,
+        deletion_thresholds: Any = (0.01, 0.1),
+        max_checkpoints: Any = None,
+        n_shards: int = 8,
+        n_slices: int = 4,
+        shard_by: Any = 'record',
+        shards_per_bin: Any = None,
+        random_state: int | None = None,
+    ) -> None: ...
+
+class SisaRegressor(Sharded, Regressor):
+    aggregation: Any
+    deletion_probability: Any
+    deletion_thresholds: Any
+    max_checkpoints: Any
+    n_shards: int
+    n_slices: int
+    shard_by: Any
+    shards_per_bin: Any
+    random_state: int | None
+    def __init__(
+        self,
+        *,
+        estimator: Estimator | None = None,
+        aggregation: Any = 'mean',
+        deletion_probability: Any = None,
+        deletion_thresholds: Any = (0.01, 0.1),
+        max_checkpoints: Any = None,
+        n_shards: int = 8,
+        n_slices: int = 4,
+        shard_by: Any = 'record',
+        shards_per_bin: Any = None,
+        random_state: int | None = None,
+    ) -> None: ...
+
+class TextClassifier(Texts, Classifier):
+    alpha: float
+    classifier: Any
+    n_features: Any
+    n_gram: int
+    random_state: int | None
+    def __init__(
+        self,
+        *,
+        alpha: float = 1.0,
+        classifier: Any = 'naive_bayes',
+        n_features: Any = None,
+        n_gram: int = 2,
+        random_state: int | None = None,
     ) -> None: ...

@@ -1,6 +1,6 @@
 """The estimators: a table with a line for each, and the classes that it makes.
 
-The engine says which hyperparameters a learner has and what they are by default; here stand the names.
+The engine says which hyperparameters a learner has and what they are by default; here stand the names and what they mean.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ import inspect
 import json
 from typing import Any, NamedTuple
 
-from . import _native
-from .base import Classifier, Estimator, Regressor
+from . import _native, parameters
+from .base import Classifier, Clusterer, Estimator, Regressor, Transformer
 from .errors import BadParameter
+from .records import Recommends, Texts
+from .sharded import Sharded, Stepped
 
 
 class Entry(NamedTuple):
@@ -25,6 +27,14 @@ class Entry(NamedTuple):
     """Whether there is randomness to key."""
     aliases: dict[str, tuple[str, Any]] = {}
     """Scikit-learn's names for hyperparameters: the engine's name, and how the value is converted."""
+    fixed: dict[str, Any] = {}
+    """Hyperparameters that the name of the estimator says."""
+    hidden: tuple[str, ...] = ()
+    """Hyperparameters that have no effect here, or come by another name."""
+    mixin: type[Any] | None = None
+    """What goes before the base."""
+    positive: bool = False
+    """Whether targets are above 0."""
 
 
 def _inverse(C: float) -> float:
@@ -34,25 +44,69 @@ def _inverse(C: float) -> float:
 
 
 _TREES = {"n_estimators": ("n_trees", None)}
+_STEPS = {"max_iter": ("n_epochs", None), "eta0": ("learning_rate", None)}
+_C = {"C": ("alpha", _inverse)}
+_BASE = ("base", "base_params")
 
 ENTRIES = (
     Entry("ForestClassifier", Classifier, "forest", "Randomised trees that predict labels.", True, _TREES),
     Entry("ForestRegressor", Regressor, "forest", "Randomised trees that predict numbers.", True, _TREES),
+    Entry(
+        "GammaRegressor", Regressor, "glm", "A linear model of the logarithm of positive numbers.", True,
+        fixed={"loss": "gamma"}, hidden=("epsilon",), positive=True,
+    ),
+    Entry("HuberRegressor", Regressor, "glm", "A linear model that outliers draw less.", True, fixed={"loss": "huber"}),
+    Entry("KMeans", Clusterer, "kmeans", "Clusters around means.", True),
     Entry("KNeighborsClassifier", Classifier, "knn", "The labels of the nearest records.", True),
     Entry("KNeighborsRegressor", Regressor, "knn", "The targets of the nearest records, averaged.", True),
     Entry("LinearDiscriminantAnalysis", Classifier, "lda", "Linear discriminant analysis."),
-    Entry("LogisticClassifier", Classifier, "logistic", "Logistic regression of two labels or more.", True, {"C": ("alpha", _inverse)}),
+    Entry(
+        "LinearSVC", Classifier, "glm", "A linear support vector machine, with the squared hinge loss.", True,
+        _C, {"loss": "squared_hinge"}, ("epsilon",),
+    ),
+    Entry("LogisticClassifier", Classifier, "logistic", "Logistic regression of two labels or more.", True, _C),
     Entry("NaiveBayes", Classifier, "naive_bayes", "A distribution for each column and label."),
+    Entry("PCA", Transformer, "pca", "Principal components."),
+    Entry(
+        "PoissonRegressor", Regressor, "glm", "A linear model of the logarithm of counts.", True,
+        fixed={"loss": "poisson"}, hidden=("epsilon",), positive=True,
+    ),
     Entry("QuadraticDiscriminantAnalysis", Classifier, "qda", "Quadratic discriminant analysis."),
+    Entry(
+        "Recommender", Estimator, "recommend", "Items for users, by EASE or by neighbours.", True,
+        {"n_neighbors": ("n_neighbours", None)}, hidden=("item", "n_neighbours"), mixin=Recommends,
+    ),
     Entry("RidgeClassifier", Classifier, "ridge", "Least squares with a penalty, on labels."),
     Entry("RidgeRegressor", Regressor, "ridge", "Least squares with a penalty."),
+    Entry(
+        "SGDClassifier", Classifier, "sgd", "A linear model of labels by gradient descent; it forgets by retraining.", True,
+        _STEPS, hidden=("target_scale",), mixin=Stepped,
+    ),
+    Entry(
+        "SGDRegressor", Regressor, "sgd", "A linear model of numbers by gradient descent; it forgets by retraining.", True,
+        _STEPS, mixin=Stepped,
+    ),
+    Entry(
+        "SisaClassifier", Classifier, "sisa", "Shards of a classifier, of which only those retrain that knew a record.", True,
+        hidden=_BASE, mixin=Sharded,
+    ),
+    Entry(
+        "SisaRegressor", Regressor, "sisa", "Shards of a regressor, of which only those retrain that knew a record.", True,
+        hidden=_BASE, mixin=Sharded,
+    ),
+    Entry(
+        "TextClassifier", Classifier, "text", "Labels of texts, by the counts of their words.", True,
+        hidden=("column",), mixin=Texts,
+    ),
 )
 
 
 def _signature(entry: Entry, defaults: dict[str, Any]) -> inspect.Signature:
     # None stands for an empty table or list: what is shared by all instances must not be one that can change.
-    names = {name: None if value in ({}, []) else value for name, value in defaults.items()}
-    names |= dict.fromkeys(entry.aliases) | (dict.fromkeys(["random_state"]) if entry.seeded else {})
+    shown = {name: value for name, value in defaults.items() if name not in entry.fixed and name not in entry.hidden}
+    names = {name: None if value in ({}, []) else tuple(value) if isinstance(value, list) else value for name, value in shown.items()}
+    first = {} if entry.mixin is not Sharded else {"estimator": None}
+    names = first | names | dict.fromkeys(entry.aliases) | (dict.fromkeys(["random_state"]) if entry.seeded else {})
     keyword = inspect.Parameter.KEYWORD_ONLY
     return inspect.Signature([inspect.Parameter(name, keyword, default=value) for name, value in names.items()])
 
@@ -69,17 +123,18 @@ def _made(entry: Entry, defaults: dict[str, Any]) -> type[Estimator]:
     __init__.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD), *signature.parameters.values()]
     )
-    listed = "\n".join(f"    {name} : default {p.default!r}" for name, p in signature.parameters.items())
     body = {
-        "__doc__": f"{entry.about}\n\n    Parameters\n    ----------\n{listed}\n",
+        "__doc__": parameters.docstring(entry.name, entry.learner, entry.about, signature),
         "__init__": __init__,
         "__module__": "untrain",
         "__qualname__": entry.name,
         "_learner": entry.learner,
         "_signature": signature,
         "_aliases": entry.aliases,
+        "_fixed": entry.fixed,
+        "_positive": entry.positive,
     }
-    return type(entry.name, (entry.base,), body)
+    return type(entry.name, (entry.base,) if entry.mixin is None else (entry.mixin, entry.base), body)
 
 
 _DEFAULTS = {name: json.loads(defaults) for name, _tasks, defaults in _native.learners()}

@@ -26,10 +26,15 @@ class Features(NamedTuple):
     """The index of a pandas DataFrame, else None."""
     n_rows: int
 
+    @property
+    def columns(self) -> list[str] | None:
+        """The names of an array's columns, which it does not have itself."""
+        return self.names if self.is_array else None
+
 
 def features(X: Any) -> Features:
     """Reads NumPy arrays, what becomes one, DataFrames of pandas and polars, and tables of Arrow."""
-    if _is_pandas(X, "DataFrame"):
+    if is_pandas(X, "DataFrame"):
         return _pandas(X)
     if hasattr(X, "__arrow_c_stream__"):
         names = list(getattr(X, "column_names", None) or X.columns)
@@ -194,5 +199,15 @@ def _text(row: int, value: Any) -> str:
     raise MissingId(f"the id of row {row} {problem}", "give each record an id: ids=… or a DataFrame's index")
 
 
-def _is_pandas(value: Any, name: str) -> bool:
+def strings(values: Any, what: str) -> list[str]:
+    """Values of a column as texts; integers are their digits."""
+    found = [value.item() if hasattr(value, "item") else value for value in values]
+    for row, value in enumerate(found):
+        if isinstance(value, bool) or not isinstance(value, (str, int)):
+            raise BadValue(f"row {row} holds {value!r} in place of {what}", "leave out the rows without one", column=what, id=str(row))
+    return [str(value) for value in found]
+
+
+def is_pandas(value: Any, name: str) -> bool:
+    """Whether a value is of this class of pandas, which need not be loaded to ask."""
     return any(base.__name__ == name and base.__module__.partition(".")[0] == "pandas" for base in type(value).__mro__)

@@ -55,6 +55,7 @@ fn test() -> Outcome {
     run("cargo doc --workspace --no-deps --lib", &[("RUSTDOCFLAGS", "-D warnings")])?;
     step("citations", || citations::check(root()))?;
     deny()?;
+    python()?;
     say(&format!("xtask: every check passed in {:.1} s", started.elapsed().as_secs_f64()));
     Ok(())
 }
@@ -72,6 +73,19 @@ fn deny() -> Outcome {
         say("xtask: cargo deny check advisories: skipped: the advisory database cannot be fetched");
         Ok(())
     }
+}
+
+/// The Python package in a fresh environment: wheel, tests, stubs, examples, the tutorial, and Ray where pip can install it.
+fn python() -> Outcome {
+    let has_python = |module| Command::new("python3").args(["-c", &format!("import {module}")]).output().is_ok_and(|o| o.status.success());
+    if !has_python("ensurepip") {
+        say("xtask: python/test: skipped: there is no Python 3 that can make environments (python3-venv)");
+        return Ok(());
+    }
+    step("python/test", || {
+        let status = Command::new(root().join("python/test")).status().map_err(|error| error.to_string())?;
+        if status.success() { Ok(()) } else { Err(status.to_string()) }
+    })
 }
 
 /// The property tests of the exact learners, long: `PROPTEST_CASES` overrides how long.

@@ -52,6 +52,22 @@ impl Learner for AnyLearner {
     fn replay(&self, model: &AnyModel, spans: Range<usize>, data: &Dataset) -> Result<AnyModel> {
         self.0.replay(model, spans, data)
     }
+
+    fn n_units(&self) -> usize {
+        self.0.n_units()
+    }
+
+    fn unit_data(&self, unit: usize, data: &Dataset) -> Result<Dataset> {
+        self.0.unit_data(unit, data)
+    }
+
+    fn fit_units(&self, units: Range<usize>, data: &Dataset) -> Result<Vec<u8>> {
+        self.0.fit_units(units, data)
+    }
+
+    fn assemble(&self, outputs: &[Vec<u8>], data: &Dataset) -> Result<AnyModel> {
+        self.0.assemble(outputs, data)
+    }
 }
 
 impl Forget<AnyModel> for AnyLearner {
@@ -109,6 +125,10 @@ trait Erased: fmt::Debug + Send + Sync {
     fn is_incremental(&self) -> bool;
     fn n_shards(&self) -> usize;
     fn replay(&self, model: &AnyModel, spans: Range<usize>, data: &Dataset) -> Result<AnyModel>;
+    fn n_units(&self) -> usize;
+    fn unit_data(&self, unit: usize, data: &Dataset) -> Result<Dataset>;
+    fn fit_units(&self, units: Range<usize>, data: &Dataset) -> Result<Vec<u8>>;
+    fn assemble(&self, outputs: &[Vec<u8>], data: &Dataset) -> Result<AnyModel>;
     fn forget(&self, model: &mut AnyModel, ids: &[String], retained: &Dataset) -> Result<Guarantee>;
     fn learn(&self, model: &mut AnyModel, ids: &[String], retained: &Dataset) -> Result<Guarantee>;
     fn is_native(&self) -> bool;
@@ -169,6 +189,22 @@ where
     fn replay(&self, model: &AnyModel, spans: Range<usize>, data: &Dataset) -> Result<AnyModel> {
         let model = model.0.as_any().downcast_ref().ok_or_else(other)?;
         Ok(AnyModel(Box::new(Learner::replay(self, model, spans, data)?)))
+    }
+
+    fn n_units(&self) -> usize {
+        Learner::n_units(self)
+    }
+
+    fn unit_data(&self, unit: usize, data: &Dataset) -> Result<Dataset> {
+        Learner::unit_data(self, unit, data)
+    }
+
+    fn fit_units(&self, units: Range<usize>, data: &Dataset) -> Result<Vec<u8>> {
+        Learner::fit_units(self, units, data)
+    }
+
+    fn assemble(&self, outputs: &[Vec<u8>], data: &Dataset) -> Result<AnyModel> {
+        Ok(AnyModel(Box::new(Learner::assemble(self, outputs, data)?)))
     }
 
     fn forget(&self, model: &mut AnyModel, ids: &[String], retained: &Dataset) -> Result<Guarantee> {

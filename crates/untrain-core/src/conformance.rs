@@ -93,7 +93,30 @@ where
     prop_assert_eq!(reloaded.state(), model.state(), "round trip of the state");
     prop_assert_eq!(reloaded.artefact(), model.artefact(), "round trip of the artefact");
     model.predict(&data).map_err(|error| failed(&error))?;
+    units_assemble(learner, &model, &data)?;
     parts_replay(learner, &reloaded, &data)
+}
+
+/// Units that were trained apart, each on its own records, make the model, however they are grouped.
+fn units_assemble<L: Learner>(learner: &L, model: &L::Model, data: &Dataset) -> std::result::Result<(), TestCaseError> {
+    let n = learner.n_units();
+    prop_assert!(learner.fit_units(n..n + 1, data).is_err(), "a unit that there is not");
+    let apart = |unit: usize| learner.fit_units(unit..unit + 1, &learner.unit_data(unit, data)?);
+    let groupings: [Result<Vec<Vec<u8>>>; 2] = match n {
+        0 => return Ok(()),
+        _ => [(0..n).map(apart).collect(), (0..n).step_by(3).map(|unit| learner.fit_units(unit..n.min(unit + 3), data)).collect()],
+    };
+    for outputs in groupings {
+        let outputs = outputs.map_err(|error| failed(&error))?;
+        let assembled = learner.assemble(&outputs, data).map_err(|error| failed(&error))?;
+        prop_assert_eq!(
+            (assembled.state_digest(), assembled.digest()),
+            (model.state_digest(), model.digest()),
+            "units that were assembled"
+        );
+        prop_assert!(learner.assemble(&outputs[1..], data).is_err(), "units without the first");
+    }
+    Ok(())
 }
 
 /// Every shard, and spans that begin and end within shards, are done again to the bytes that are there.

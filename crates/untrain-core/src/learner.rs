@@ -68,6 +68,43 @@ pub trait Learner {
         let _ = (model, data);
         Err(Error::NoPart { spans, n_checkpoints: 0 })
     }
+
+    /// How many units the training is made of that need nothing of each other, so that machines can share them: the shards of
+    /// "sisa", the trees of a forest. None for a learner whose training is one piece.
+    fn n_units(&self) -> usize {
+        0
+    }
+
+    /// The records that a unit's training looks at, all of them unless it has some of its own.
+    ///
+    /// # Errors
+    ///
+    /// As `fit`.
+    fn unit_data(&self, unit: usize, data: &Dataset) -> Result<Dataset> {
+        let _ = unit;
+        Ok(data.clone())
+    }
+
+    /// Trains some units on their [`Learner::unit_data`]; the bytes are for [`Learner::assemble`] and depend on nothing else.
+    ///
+    /// # Errors
+    ///
+    /// As `fit`; [`Error::NoPart`] for units that there are not.
+    fn fit_units(&self, units: Range<usize>, data: &Dataset) -> Result<Vec<u8>> {
+        let _ = data;
+        Err(Error::NoPart { spans: units, n_checkpoints: 0 })
+    }
+
+    /// The model of which `outputs` hold the units, all of them in their order, as [`Learner::fit_units`] gave them: that which
+    /// `fit` makes of `data`, byte for byte.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] for bytes of other units, of another recipe or of other records.
+    fn assemble(&self, outputs: &[Vec<u8>], data: &Dataset) -> Result<Self::Model> {
+        let _ = (outputs, data);
+        Err(Error::NoPart { spans: 0..0, n_checkpoints: 0 })
+    }
 }
 
 /// A trained model: a training state, from which a published artefact is derived.

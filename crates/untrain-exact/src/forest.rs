@@ -18,6 +18,8 @@ mod state;
 mod stats;
 mod tree;
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use untrain_core::{
     Artefact as _, Dataset, Error, FixedPoint, Forget, Guarantee, Kind, Learner, Model, Predictions, Result, Seed, Task, Values,
@@ -175,6 +177,24 @@ impl Learner for Forest {
 
     fn load(&self, state: &[u8], data: &Dataset) -> Result<ForestModel> {
         state::read(self, state, data)
+    }
+
+    fn n_units(&self) -> usize {
+        self.params.n_trees as usize
+    }
+
+    fn fit_units(&self, units: Range<usize>, data: &Dataset) -> Result<Vec<u8>> {
+        let n_trees = self.params.n_trees as usize;
+        if units.is_empty() || units.end > n_trees {
+            return Err(Error::NoPart { spans: units, n_checkpoints: n_trees });
+        }
+        let mut model = ForestModel::with_records(self, data)?;
+        model.grow(units.clone());
+        Ok(state::units(&model, units))
+    }
+
+    fn assemble(&self, outputs: &[Vec<u8>], data: &Dataset) -> Result<ForestModel> {
+        state::assemble(self, outputs, data)
     }
 }
 
@@ -482,16 +502,21 @@ impl ForestModel {
 
     /// Builds all trees from the records.
     fn build(&mut self) {
+        self.grow(0..self.learner.params.n_trees as usize);
+    }
+
+    /// Builds some trees from the records; there are no others then.
+    fn grow(&mut self, trees: Range<usize>) {
         self.requantise();
         let slots = self.rows.slots().collect::<Vec<_>>();
-        let members = self.members(&slots);
+        let members = self.members(&slots).drain(trees.clone()).collect::<Vec<_>>();
         let (limits, seed) = (self.limits(KEEP_FROM), self.learner.seed);
         self.trees = with_objective!(self, objective => {
             let ctx = Context { objective: &objective, rows: &self.rows, features: &self.features, limits };
             members
                 .into_par_iter()
                 .enumerate()
-                .map_init(Scratch::default, |scratch, (t, slots)| Tree::build(&ctx, scratch, tree_path(seed, t), slots))
+                .map_init(Scratch::default, |scratch, (t, slots)| Tree::build(&ctx, scratch, tree_path(seed, trees.start + t), slots))
                 .collect()
         });
     }

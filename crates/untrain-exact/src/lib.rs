@@ -54,7 +54,7 @@ pub use recommend::{
 pub use retrain::{Retrain, Retrained};
 pub use ridge::{Ridge, RidgeParams};
 pub use sgd::{Sgd, SgdArtefact, SgdModel, SgdParams};
-pub use sisa::{Aggregation, ShardBy, ShardSizes, Sisa, SisaArtefact, SisaModel, SisaParams};
+pub use sisa::{Aggregation, Seat, ShardBy, ShardSizes, Sisa, SisaArtefact, SisaModel, SisaParams};
 pub use text::{Text, TextClassifier, TextModel, TextParams};
 pub use untrain_core::hyperparameters::Hyperparameters;
 

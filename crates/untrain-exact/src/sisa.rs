@@ -26,6 +26,7 @@ pub(crate) use artefact::ARTEFACT;
 pub use artefact::SisaArtefact;
 pub use cost::ShardSizes;
 pub use params::{Aggregation, ShardBy, SisaParams};
+pub use seats::Seat;
 
 use crate::Hyperparameters as _;
 use seats::{Seated, Seats};
@@ -141,6 +142,33 @@ impl Learner for Sisa {
         model.swap(&affected, &mut replayed);
         model.weights = stacking::weights(self, &model.shards, &model.seats, data)?;
         Ok(model)
+    }
+
+    fn n_units(&self) -> usize {
+        self.n_shards()
+    }
+
+    fn unit_data(&self, unit: usize, data: &Dataset) -> Result<Dataset> {
+        self.shard(data, u32::try_from(unit).unwrap_or(u32::MAX))
+    }
+
+    fn fit_units(&self, units: Range<usize>, data: &Dataset) -> Result<Vec<u8>> {
+        self.params.check()?;
+        if units.is_empty() || units.end > self.n_shards() {
+            return Err(Error::NoPart { spans: units, n_checkpoints: self.n_shards() });
+        }
+        let shards: Vec<u32> = units.map(|unit| unit as u32).collect();
+        let parts = parts(&Seats::of(self, data)?, data, &shards)?;
+        let shards = parts.par_iter().map(|part| Shard::train(self, part)).collect::<Result<Vec<_>>>()?;
+        Ok(state::units(self, &shards))
+    }
+
+    fn assemble(&self, outputs: &[Vec<u8>], data: &Dataset) -> Result<SisaModel> {
+        self.check(data)?;
+        let seats = Seats::of(self, data)?;
+        let shards = state::assemble(self, outputs, &parts(&seats, data, &self.all())?)?;
+        let weights = stacking::weights(self, &shards, &seats, data)?;
+        Ok(SisaModel { learner: self.clone(), columns: columns(self, data), seats, shards, weights })
     }
 }
 

@@ -6,7 +6,7 @@ use arrow_array::{ArrayRef, Float64Array, StringArray};
 use proptest::prelude::*;
 use untrain_core::conformance::{self, Case};
 use untrain_core::{AnyLearner, Dataset, Error, Forget as _, Kind, Learner, Model, Role, Seed, Task};
-use untrain_exact::{Aggregation, Forest, Params, Retrain, Sgd, SgdParams, ShardBy, Sisa, SisaParams};
+use untrain_exact::{Aggregation, Forest, Params, Retrain, Seat, Sgd, SgdParams, ShardBy, Sisa, SisaParams};
 
 fn forest(task: Task, seed: u64) -> Forest {
     Forest { params: Params { n_trees: 2, max_depth: 4, subsample: 0.6, ..Params::default() }, task, seed: Seed(seed) }
@@ -173,4 +173,20 @@ proptest! {
             conformance::exact(&case, &sisa(AnyLearner::new(Retrain(forest(case.task, 1))), params, case.task, seed))?;
         }
     }
+}
+
+#[test]
+fn a_seat_is_told_by_the_id_alone() -> Result<(), Error> {
+    let ids: Vec<String> = (0..300).map(|i| format!("r{i}")).collect();
+    let column = |name: &str, role| untrain_core::Column { name: name.into(), kind: Kind::Numeric, role, declared: true };
+    let schema = untrain_core::Schema { id: None, columns: vec![column("x", Role::Feature), column("y", Role::Target)], holdout: None };
+    let numbers = || Arc::new(Float64Array::from_iter_values((0..300).map(f64::from))) as ArrayRef;
+    let data = Dataset::new(schema, &StringArray::from_iter_values(&ids), vec![numbers(), numbers()])?;
+    let params = SisaParams { n_shards: 7, n_slices: 3, ..SisaParams::default() };
+    let learner = sisa(AnyLearner::new(sgd(Task::Regression, 1)), params, Task::Regression, 5);
+    for shard in 0..7 {
+        let members = learner.shard(&data, shard)?;
+        assert!(ids.iter().all(|id| members.position(id).is_some() == (Seat::of(learner.seed, id, 7, 3).shard == shard)));
+    }
+    Ok(())
 }

@@ -35,7 +35,7 @@ pub use self::exposures::ExposureOptions;
 pub use self::requests::{ForgetOptions, ImportOptions, Returning};
 pub use self::trust::verifier_key;
 use crate::commitments::{self, Salts};
-use crate::import::{self, Roles};
+use crate::import::{self, Roles, Source};
 use crate::records::{Metadata, part_bits, part_of, read_parts, write_part};
 use crate::report::{ColumnReport, DatasetLine, DatasetReport, Evaluation, Listing, ModelReport, PredictedTable, VersionReport};
 use crate::trail::Trail;
@@ -212,33 +212,33 @@ impl Engine {
         Ok(report)
     }
 
-    /// Predicts the rows of a file, in its order.
+    /// Predicts the rows of a file or a table, in its order.
     ///
     /// # Errors
     ///
-    /// An unknown model; [`Error::Import`] if the file lacks a feature or holds a value of another kind.
-    pub fn predict(&self, model: &str, file: &Path) -> Result<PredictedTable> {
+    /// An unknown model; [`Error::Import`] if the source lacks a feature or holds a value of another kind.
+    pub fn predict<'a>(&self, model: &str, source: impl Into<Source<'a>>) -> Result<PredictedTable> {
         let optional = |(name, kind): (String, Kind)| Column { name, kind, role: Role::Feature, declared: true };
         let also: Vec<Column> = self.artefact(model)?.optional_inputs().into_iter().map(optional).collect();
-        let (table, artefact) = self.table_for(model, file, &also)?;
+        let (table, artefact) = self.table_for(model, source.into(), &also)?;
         Ok(PredictedTable { ids: table.ids, predictions: artefact.predict(&table.data)? })
     }
 
-    /// Evaluates a model on a file, or on the records held out. A model that ranks items is given the training records of
+    /// Evaluates a model on a file or a table, or on the records held out. A model that ranks items is given the training records of
     /// each user, and looked at for the items of these records.
     ///
     /// # Errors
     ///
-    /// [`Error::NoHoldout`]; [`Error::NoTarget`] if the file has no target; [`Error::NotScored`] for a model that
+    /// [`Error::NoHoldout`]; [`Error::NoTarget`] if the source has no target; [`Error::NotScored`] for a model that
     /// transforms records; else as [`Engine::predict`].
-    pub fn evaluate(&self, model: &str, file: Option<&Path>) -> Result<Evaluation> {
+    pub fn evaluate(&self, model: &str, source: Option<Source<'_>>) -> Result<Evaluation> {
         let row = self.store.model(model)?;
         let metadata: Metadata = from_json(model, &self.store.dataset(row.dataset.as_str())?.schema)?;
         let needs_target = from_json::<Recipe>(model, &row.recipe)?.task.is_some();
         let target = metadata.schema.target().map(|(_, column)| column.clone()).filter(|_| needs_target);
-        let (data, artefact, on) = if let Some(file) = file {
-            let (table, artefact) = self.table_for(model, file, &target.clone().into_iter().collect::<Vec<_>>())?;
-            (table.data, artefact, file.display().to_string())
+        let (data, artefact, on) = if let Some(source) = source {
+            let (table, artefact) = self.table_for(model, source, &target.clone().into_iter().collect::<Vec<_>>())?;
+            (table.data, artefact, source.path().display().to_string())
         } else {
             let holdout = self.read(row.dataset.as_str())?.data.holdout();
             if holdout.is_empty() {
@@ -439,8 +439,8 @@ impl Engine {
         Error::Records { dataset: dataset.to_owned(), path: self.store.path().to_owned(), source }
     }
 
-    /// The rows of a file as a model needs them, and the model's artefact.
-    fn table_for(&self, model: &str, file: &Path, also: &[Column]) -> Result<(import::PredictionTable, Box<dyn Artefact>)> {
+    /// The rows of a source as a model needs them, and the model's artefact.
+    fn table_for(&self, model: &str, source: Source<'_>, also: &[Column]) -> Result<(import::PredictionTable, Box<dyn Artefact>)> {
         let row = self.store.model(model)?;
         let metadata: Metadata = from_json(model, &self.store.dataset(row.dataset.as_str())?.schema)?;
         let artefact = self.artefact(model)?;
@@ -451,7 +451,7 @@ impl Engine {
         let features: Vec<(String, Kind)> =
             artefact.inputs().into_iter().map(|(name, kind)| (name.clone(), kind_of(&name, kind))).collect();
         let roles = Roles { id: metadata.schema.id.clone(), ..metadata.reading };
-        Ok((import::for_prediction(file, &features, also, &roles)?, artefact))
+        Ok((import::for_prediction(source, &features, also, &roles)?, artefact))
     }
 
     fn describe(&self, loaded: &Loaded) -> Result<DatasetReport> {

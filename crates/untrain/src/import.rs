@@ -1,9 +1,10 @@
-//! Reads files of records: CSV, JSON Lines, Parquet and images.
+//! Reads records: from files of CSV, JSON Lines, Parquet and images, and from tables in memory.
 //!
 //! The ending of the name tells the format: `.csv`, `.tsv`, `.jsonl`, `.ndjson`, each also with `.gz`, and `.parquet`. What a
 //! dataset becomes depends on the set of records alone, neither on the order of rows or columns nor on the format: what the
 //! columns of text and JSON hold is inferred from the set of their values ([`Kind::infer`]), and Parquet's text columns
-//! are treated the same. Parquet's dates become days, its timestamps seconds, both since 1970-01-01 UTC.
+//! are treated the same. Parquet's dates become days, its timestamps seconds, both since 1970-01-01 UTC. A table in memory is read as
+//! the Parquet file would be that holds it.
 //!
 //! Images come as a folder of PNG and JPEG files, as an IDX file (MNIST), as CIFAR's binary files or as bytes in a Parquet file. These
 //! sources have the column `image` (Parquet: a column of bytes, or of Hugging Face's `bytes` and `path`) and mostly `label`, and all
@@ -30,6 +31,7 @@ mod jsonl;
 mod kinds;
 mod parquet;
 mod roles;
+mod source;
 mod table;
 
 use std::collections::BTreeSet;
@@ -41,18 +43,19 @@ use untrain_core::{Column, Dataset, Holdout, Kind, Role, Schema, nearest};
 
 pub use error::{Error, ImageFault, Place, Result};
 pub use roles::Roles;
+pub use source::Source;
 use table::{Reading, Table, Want};
 
-/// The records of a file that are to be predicted.
+/// Records that are to be predicted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PredictionTable {
-    /// What each row is called, in the order of the file: its id, or its number from 1. An id may occur many times.
+    /// What each row is called, in the order of the source: its id, or its number from 1. An id may occur many times.
     pub ids: Vec<String>,
-    /// The rows in the order of the file: here the ids are row numbers, padded so that they sort as numbers do.
+    /// The rows in the order of the source: here the ids are row numbers, padded so that they sort as numbers do.
     pub data: Dataset,
 }
 
-/// Reads a file into a new dataset.
+/// Reads a file, or a table in memory, into a new dataset.
 ///
 /// With [`Roles::id_from_content`], an id is half the SHA-256 of the record's columns (names and the text of the values, before
 /// kinds are inferred) and the ordinal among equal records: it depends on neither the order of rows nor on other records.
@@ -61,8 +64,9 @@ pub struct PredictionTable {
 /// # Errors
 ///
 /// [`Error`], with the line where a line is at fault.
-pub fn dataset(path: &Path, roles: &Roles) -> Result<Dataset> {
-    let mut table = roles.reading(path).table(&|names| roles.plan(names))?;
+pub fn dataset<'a>(source: impl Into<Source<'a>>, roles: &Roles) -> Result<Dataset> {
+    let source = source.into();
+    let mut table = roles.reading(source).table(&|names| roles.plan(names))?;
     let roles = &roles.completed(&table);
     let ids = match &roles.id {
         Some(name) if roles.id_from_content => {
@@ -70,11 +74,11 @@ pub fn dataset(path: &Path, roles: &Roles) -> Result<Dataset> {
         }
         Some(name) => id_column(&mut table, name)?,
         None if roles.id_from_content => ids::from_content(&table)?,
-        None => return Err(Error::NoId { path: path.to_owned(), unique: ids::unique(&table) }),
+        None => return Err(Error::NoId { path: source.path().to_owned(), unique: ids::unique(&table) }),
     };
     let (columns, values) = assemble(&mut table, |name| (roles.role(name), roles.kind(name)))?;
     if !columns.iter().any(|column| column.role == Role::Feature) {
-        return Err(Error::NoFeatures { path: path.to_owned() });
+        return Err(Error::NoFeatures { path: source.path().to_owned() });
     }
     check_holdout(roles, &columns, &values)?;
     let schema = Schema { id: roles.id.clone(), columns, holdout: roles.holdout.clone() };
@@ -90,9 +94,10 @@ pub fn dataset(path: &Path, roles: &Roles) -> Result<Dataset> {
 /// # Errors
 ///
 /// [`Error`], with the line where a line is at fault; a value that does not fit the kind of its column is a fault.
-pub fn like(path: &Path, schema: &Schema, roles: &Roles) -> Result<Dataset> {
-    let reading = Reading { id: schema.id.as_deref(), id_from_content: schema.id.is_none(), ..roles.reading(path) };
-    let mut table = reading.table(&|names| plan_like(path, schema, roles, names))?;
+pub fn like<'a>(source: impl Into<Source<'a>>, schema: &Schema, roles: &Roles) -> Result<Dataset> {
+    let source = source.into();
+    let reading = Reading { id: schema.id.as_deref(), id_from_content: schema.id.is_none(), ..roles.reading(source) };
+    let mut table = reading.table(&|names| plan_like(source.path(), schema, roles, names))?;
     let ids = match &schema.id {
         Some(name) => id_column(&mut table, name)?,
         None => ids::from_content(&table)?,
@@ -111,12 +116,18 @@ pub fn like(path: &Path, schema: &Schema, roles: &Roles) -> Result<Dataset> {
 ///
 /// [`Error::MissingColumns`] for features that the file lacks, [`Error::Value`] for values that do not fit, and
 /// [`Error::MissingTarget`] if a target is among `also`, the file has it, and a row has none.
-pub fn for_prediction(path: &Path, features: &[(String, Kind)], also: &[Column], roles: &Roles) -> Result<PredictionTable> {
+pub fn for_prediction<'a>(
+    source: impl Into<Source<'a>>,
+    features: &[(String, Kind)],
+    also: &[Column],
+    roles: &Roles,
+) -> Result<PredictionTable> {
+    let source = source.into();
     let feature = |name: &str| features.iter().find(|(feature, _)| feature == name).map(|(_, kind)| (Role::Feature, Some(*kind)));
     let other = |name: &str| also.iter().find(|column| column.name == name).map(|column| (column.role, Some(column.kind)));
     let wanted = |name: &str| feature(name).or_else(|| other(name));
     let plan = |names: &[String]| {
-        check_present(path, names, features.iter().map(|(name, _)| name))?;
+        check_present(source.path(), names, features.iter().map(|(name, _)| name))?;
         let want = |name: &String| match (wanted(name), roles.id.as_ref() == Some(name)) {
             (Some((_, Some(Kind::Categorical))), _) | (_, true) => Want::Text,
             (Some(_), false) => Want::Values,
@@ -124,7 +135,7 @@ pub fn for_prediction(path: &Path, features: &[(String, Kind)], also: &[Column],
         };
         Ok(names.iter().map(want).collect())
     };
-    let mut table = Reading { labelled: false, ..roles.reading(path) }.table(&plan)?;
+    let mut table = Reading { labelled: false, ..roles.reading(source) }.table(&plan)?;
     let ids = match &roles.id {
         Some(name) if table.columns.iter().any(|(column, _)| column == name) && wanted(name).is_none() => {
             id_column(&mut table, name)?.iter().flatten().map(str::to_owned).collect()

@@ -21,8 +21,12 @@ fn by_id() -> Roles {
     Roles { id: Some("id".to_owned()), ..Roles::default() }
 }
 
+fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, Box<dyn StdError>> {
+    Ok(RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, values)| (name, values, true)))?)
+}
+
 fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) -> Outcome {
-    let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, values)| (name, values, true)))?;
+    let batch = batch(columns)?;
     let mut writer = ArrowWriter::try_new(File::create(path)?, batch.schema(), None)?;
     writer.write(&batch)?;
     writer.close()?;
@@ -32,8 +36,16 @@ fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) -> Outcome {
 fn parquet(columns: Vec<(&str, ArrayRef)>, roles: &Roles) -> Result<Result<Dataset, Error>, Box<dyn StdError>> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("f.parquet");
-    write(&path, columns)?;
-    Ok(import::dataset(&path, roles))
+    write(&path, columns.clone())?;
+    let read = import::dataset(&path, roles);
+    // The table in memory is read as its file is.
+    let table = import::dataset(&batch(columns)?, roles);
+    match (&read, &table) {
+        (Ok(read), Ok(table)) => assert_eq!(read, table),
+        (Err(read), Err(table)) => assert_eq!(read.to_string().replace(&path.display().to_string(), "the table"), table.to_string()),
+        _ => panic!("{read:?} of the file, {table:?} of the table"),
+    }
+    Ok(read)
 }
 
 fn text(name: &str, content: &str, roles: &Roles) -> Result<Dataset, Box<dyn StdError>> {

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -131,7 +131,7 @@ fn faults_are_told_with_file_and_line() {
         let told = error.rsplit_once('/').filter(|_| error.starts_with('/')).map_or(error.as_str(), |(_, told)| told);
         assert_eq!(told, *expected, "{}", String::from_utf8_lossy(content));
     }
-    assert!(matches!(import::dataset("nowhere.csv".as_ref(), &by_id()), Err(Error::Io { path, .. }) if path.ends_with("nowhere.csv")));
+    assert!(matches!(import::dataset(Path::new("nowhere.csv"), &by_id()), Err(Error::Io { path, .. }) if path.ends_with("nowhere.csv")));
 }
 
 #[test]

@@ -18,7 +18,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
     let engine = app.read()?;
-    let report = app.words.working(&format!("evaluating {}", args.model), || engine.evaluate(&args.model, args.file.as_deref()))?;
+    let report =
+        app.words.working(&format!("evaluating {}", args.model), || engine.evaluate(&args.model, args.file.as_ref().map(Into::into)))?;
     if report.scores == Scores::default() {
         app.words.warn("there is nothing to score: no record, or a model that has learnt from none");
     }

@@ -1,6 +1,7 @@
 //! The canonical bytes of a forest (docs/format.md).
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use untrain_core::{Dataset, Reader, Result, Task, Writer};
 
@@ -52,15 +53,51 @@ pub(super) fn state(model: &ForestModel) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// The trees `units`, which are all that `model` has, as [`state`] shows trees.
+pub(super) fn units(model: &ForestModel, units: Range<usize>) -> Vec<u8> {
+    let mut out = Writer::new();
+    write_learner(&model.learner, &mut out);
+    out.varint(units.start as u64);
+    out.varint(units.end as u64);
+    let names = Names::of(model);
+    names.write(model, &mut out);
+    let (_, places) = model.rows.sorted();
+    let mut members = Members { names: &names, places: &places, sorted: Vec::new() };
+    model.trees.iter().for_each(|tree| tree.write(&mut out, &mut members));
+    out.into_bytes()
+}
+
+/// The forest whose trees `outputs` hold, as [`units`] wrote them.
+pub(super) fn assemble(learner: &Forest, outputs: &[Vec<u8>], data: &Dataset) -> Result<ForestModel> {
+    let mut model = ForestModel::with_records(learner, data)?;
+    let (order, _) = model.rows.sorted();
+    let mut trees = Vec::with_capacity(learner.params.n_trees as usize);
+    for bytes in outputs {
+        let mut input = Reader::new("trees of a forest", bytes);
+        read_learner(learner, &mut input)?;
+        let (start, end) = (input.varint()?, input.varint()?);
+        if start != trees.len() as u64 || end < start || end > u64::from(learner.params.n_trees) {
+            return Err(input.malformed("they are not the next ones"));
+        }
+        let names = read_names(&model, &mut input)?;
+        let source = TreeSource { rows: &model.rows, order: &order, names: &names, max_depth: learner.params.max_depth };
+        for t in start as usize..end as usize {
+            trees.push(Tree::read(tree_path(learner.seed, t), &mut input, &source)?);
+        }
+        input.end()?;
+    }
+    if trees.len() != learner.params.n_trees as usize {
+        return Err(Reader::new("trees of a forest", &[]).malformed("some are missing"));
+    }
+    model.requantise();
+    model.trees = trees;
+    Ok(model)
+}
+
 /// Reads a state that `learner` made of `data`.
 pub(super) fn read(learner: &Forest, bytes: &[u8], data: &Dataset) -> Result<ForestModel> {
     let mut input = Reader::new("state of a forest", bytes);
-    let mut header = Writer::new();
-    write_learner(learner, &mut header);
-    let header = header.into_bytes();
-    if input.raw(header.len())? != header {
-        return Err(input.malformed("another recipe or format made it"));
-    }
+    read_learner(learner, &mut input)?;
     let n = input.count()?;
     let mut same = n == data.len();
     for i in 0..n {
@@ -91,6 +128,14 @@ fn write_learner(learner: &Forest, out: &mut Writer) {
     out.task(*task);
     out.u64(seed.0);
     params.write(out);
+}
+
+/// Reads what [`write_learner`] wrote, which is what it would write of `learner`.
+fn read_learner(learner: &Forest, input: &mut Reader<'_>) -> Result<()> {
+    let mut header = Writer::new();
+    write_learner(learner, &mut header);
+    let header = header.into_bytes();
+    if input.raw(header.len())? == header { Ok(()) } else { Err(input.malformed("another recipe or format made it")) }
 }
 
 /// The categories that splits name: sorted, so that codes of one state in memory do not show.

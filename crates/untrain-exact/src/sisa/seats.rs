@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use untrain_core::{Dataset, Error, Kind, Result, Values, one_of};
+use untrain_core::{Dataset, Error, Kind, Result, Seed, Values, one_of};
 
 use super::Sisa;
 use super::params::ShardBy;
@@ -16,9 +16,20 @@ const PURPOSE_SLICE: u64 = 0x736c_6963_6500_0000; // "slice"
 
 /// A shard and a slice of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Seat {
-    pub(super) shard: u32,
-    pub(super) slice: u32,
+pub struct Seat {
+    /// The shard, counted from 0.
+    pub shard: u32,
+    /// The slice of the shard, counted from 0.
+    pub slice: u32,
+}
+
+impl Seat {
+    /// The seat of a record where its id alone decides, as for [`ShardBy::Record`] without a probability of deletion: for those who
+    /// shard what is no learner of this crate.
+    pub fn of(seed: Seed, id: &str, n_shards: u32, n_slices: u32) -> Self {
+        let shard = one_of(n_shards, seed.hash(PURPOSE_SHARD, id.as_bytes()));
+        Self { shard, slice: one_of(n_slices, seed.hash(PURPOSE_SLICE, id.as_bytes())) }
+    }
 }
 
 /// The seats of a model's records, in the order of their ids.
@@ -92,13 +103,13 @@ fn seated(learner: &Sisa, data: &Dataset, places: &[usize]) -> Result<Seated> {
             params.deletion_thresholds.iter().filter(|threshold| probability >= **threshold).count()
         });
         let subject = subjects.and_then(|values| values.text(*place));
-        let hash = match &subject {
-            Some(subject) => seed.hash(PURPOSE_SUBJECT, subject.as_bytes()),
-            None => seed.hash(PURPOSE_SHARD, id.as_bytes()),
-        };
         let (first, n_shards) = bins[bin];
-        let slice = one_of(n_slices, seed.hash(PURPOSE_SLICE, id.as_bytes()));
-        (Arc::from(id), Seat { shard: first + one_of(n_shards, hash), slice })
+        let own = Seat::of(*seed, id, n_shards, n_slices);
+        let shard = match &subject {
+            Some(subject) => one_of(n_shards, seed.hash(PURPOSE_SUBJECT, subject.as_bytes())),
+            None => own.shard,
+        };
+        (Arc::from(id), Seat { shard: first + shard, ..own })
     };
     Ok(places.par_iter().map(seat).collect())
 }

@@ -1,7 +1,6 @@
 //! Audits: does forgetting work on this model, as an adversary would see it?
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use untrain_core::{Dataset, Digest, Forget as _, Guarantee, Learner as _, Predic
 use untrain_ledger::{ModelRow, Operation, RequestRow};
 
 use super::{Engine, Loaded, from_json};
-use crate::import;
+use crate::import::{self, Source};
 use crate::records::{Metadata, read_parts};
 use crate::report::{AuditReport, AuditSource, AuditVerdict, MarkReport, OneRunReport, RelearnReport};
 use crate::shadow::{Kept, Role, Study, World, in_worlds, sample};
@@ -189,10 +188,10 @@ impl Engine {
     /// # Errors
     ///
     /// An unknown model; [`Error::Import`].
-    pub fn copies(&self, model: &str, file: &Path) -> Result<Dataset> {
+    pub fn copies<'a>(&self, model: &str, source: impl Into<Source<'a>>) -> Result<Dataset> {
         let row = self.store.model(model)?;
         let metadata: Metadata = from_json(model, &self.store.dataset(row.dataset.as_str())?.schema)?;
-        Ok(import::like(file, &metadata.schema, &metadata.reading)?.training())
+        Ok(import::like(source, &metadata.schema, &metadata.reading)?.training())
     }
 
     /// Tests whether a mark that a user planted in her own records still works: whether the model gives the planted answer for inputs with
@@ -205,7 +204,7 @@ impl Engine {
     ///
     /// An unknown model; [`Error::Import`]; [`Error::NotAudited`] for a model without classes; [`Error::Audit`] for rates that leave
     /// nothing to test, and for too few inputs.
-    pub fn mark(&self, model: &str, inputs: &Path, planted: &str, kept_rate: f64, level: f64) -> Result<MarkReport> {
+    pub fn mark<'a>(&self, model: &str, inputs: impl Into<Source<'a>>, planted: &str, kept_rate: f64, level: f64) -> Result<MarkReport> {
         let share = |predictions: &Predictions| -> Result<(u64, u64)> {
             let Predictions::Classes { classes, n, .. } = predictions else { return Err(Error::NotAudited) };
             let wanted = classes.iter().position(|class| class == planted);

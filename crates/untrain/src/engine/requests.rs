@@ -1,7 +1,6 @@
 //! Requests: to forget, now or later, and to learn.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,7 +18,7 @@ use super::{Engine, Loaded, from_json, model_report, now_ms, to_json};
 use crate::clock::{Clocks, Regime};
 use crate::commitments::{self, Revised};
 use crate::evidence::Evidence;
-use crate::import;
+use crate::import::{self, Source};
 use crate::records::{Metadata, part_of, write_part};
 use crate::report::RequestReport;
 use crate::trail::{Tagged, suppression_key, tag};
@@ -197,16 +196,16 @@ impl Engine {
         self.erase(&loaded, &step, &batch, New { key: None, asked: None, verify, method: None }, started)
     }
 
-    /// Learns the records of a file, which has the columns of the dataset.
+    /// Learns the records of a file or a table, which has the columns of the dataset.
     ///
     /// # Errors
     ///
     /// [`Error::Import`]; [`CoreError::AlreadyPresent`] naming ids that the dataset has; [`Error::Returning`] for records that were
     /// forgotten, unless `returning` says what is to become of them; [`Error::Store`].
-    pub fn learn(&mut self, dataset: &str, file: &Path, returning: Returning) -> Result<RequestReport> {
+    pub fn learn<'a>(&mut self, dataset: &str, source: impl Into<Source<'a>>, returning: Returning) -> Result<RequestReport> {
         let started = Instant::now();
         let loaded = self.load_sealed(dataset)?;
-        let joining = import::like(file, &loaded.metadata.schema, &loaded.metadata.reading)?;
+        let joining = import::like(source, &loaded.metadata.schema, &loaded.metadata.reading)?;
         let (joining, welcome) = self.sift(dataset, &joining, returning)?;
         let ids = joining.ids().iter().flatten().map(str::to_owned).collect();
         let retained = loaded.data.union(&joining)?;

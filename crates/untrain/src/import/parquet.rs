@@ -1,11 +1,11 @@
-//! Parquet: columns that carry their types.
+//! Parquet, and tables in memory: columns that carry their types.
 
 use std::fs::File;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Date64Type, Float64Type, Int64Type};
-use arrow_array::{Array as _, ArrayRef, Float64Array, StringArray};
+use arrow_array::{Array as _, ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow_cast::cast;
 use arrow_schema::{ArrowError, DataType, Schema, TimeUnit};
 use arrow_select::concat::concat;
@@ -27,41 +27,70 @@ const MILLISECONDS_A_DAY: f64 = 86_400_000.0;
 pub(super) fn read(reading: Reading<'_>, plan: &Plan<'_>) -> Result<Table> {
     let file = File::open(reading.path).map_err(|e| reading.io(e))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| wrong(reading, e))?;
-    let schema = Arc::clone(builder.schema());
-    let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-    reading.check_names(&names)?;
-    let wants = plan(&names)?;
-    let kept: Vec<usize> = (0..names.len()).filter(|i| wants[*i] != Want::Nothing).collect();
-    check_types(reading, &schema, &kept, &wants)?;
-    let mask = ProjectionMask::roots(builder.parquet_schema(), kept.iter().copied());
-    let is_image: Vec<bool> = kept.iter().map(|place| is_image(schema.field(*place).data_type())).collect();
-    let batch_size = if is_image.contains(&true) { IMAGE_BATCH } else { BATCH };
+    let wanted = Wanted::of(reading, builder.schema(), plan)?;
+    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.kept.iter().copied());
+    let batch_size = if wanted.is_image.contains(&true) { IMAGE_BATCH } else { BATCH };
     let reader = builder.with_projection(mask).with_batch_size(batch_size).build().map_err(|e| wrong(reading, e))?;
-    let gathered = |is_image: &bool| if *is_image { Gathered::Images(Pictures::default()) } else { Gathered::Values(Vec::new()) };
-    let mut columns: Vec<Gathered> = is_image.iter().map(gathered).collect();
-    let mut len = 0;
-    for batch in reader {
-        let batch = batch.map_err(|e| wrong(reading, e))?;
-        for ((gathered, values), place) in columns.iter_mut().zip(batch.columns()).zip(&kept) {
-            match gathered {
-                Gathered::Values(chunks) => chunks.push(plain(reading, values, wants[*place]).map_err(|e| wrong(reading, e))?),
-                Gathered::Images(pictures) => images(reading, values, len, pictures)?,
-            }
-        }
-        len += batch.num_rows();
+    wanted.gather(reading, reader.map(|batch| batch.map_err(|e| wrong(reading, e))))
+}
+
+/// Reads a table in memory.
+pub(super) fn read_batch(reading: Reading<'_>, batch: &RecordBatch, plan: &Plan<'_>) -> Result<Table> {
+    let wanted = Wanted::of(reading, batch.schema_ref(), plan)?;
+    let kept = batch.project(&wanted.kept).map_err(|e| wrong(reading, e))?;
+    wanted.gather(reading, [Ok(kept)])
+}
+
+/// The columns of a table, and what is wanted of them.
+struct Wanted {
+    names: Vec<String>,
+    wants: Vec<Want>,
+    /// The places of those that are read.
+    kept: Vec<usize>,
+    /// Which of these hold images.
+    is_image: Vec<bool>,
+}
+
+impl Wanted {
+    fn of(reading: Reading<'_>, schema: &Schema, plan: &Plan<'_>) -> Result<Self> {
+        let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        reading.check_names(&names)?;
+        let wants = plan(&names)?;
+        let kept: Vec<usize> = (0..names.len()).filter(|i| wants[*i] != Want::Nothing).collect();
+        check_types(reading, schema, &kept, &wants)?;
+        let is_image = kept.iter().map(|place| is_image(schema.field(*place).data_type())).collect();
+        Ok(Self { names, wants, kept, is_image })
     }
-    let finish = |(gathered, place): (Gathered, usize)| {
-        let cells = match gathered {
-            Gathered::Images(pictures) => Cells::Images(pictures.finish()),
-            Gathered::Values(chunks) => {
-                let pieces: Vec<&dyn arrow_array::Array> = chunks.iter().map(AsRef::as_ref).collect();
-                cells(&concat(&pieces).map_err(|e| wrong(reading, e))?, wants[place])?
+
+    /// The table of which `batches` hold the columns that are kept.
+    fn gather(self, reading: Reading<'_>, batches: impl IntoIterator<Item = Result<RecordBatch>>) -> Result<Table> {
+        let Self { names, wants, kept, is_image } = self;
+        let gathered = |is_image: &bool| if *is_image { Gathered::Images(Pictures::default()) } else { Gathered::Values(Vec::new()) };
+        let mut columns: Vec<Gathered> = is_image.iter().map(gathered).collect();
+        let mut len = 0;
+        for batch in batches {
+            let batch = batch?;
+            for ((gathered, values), place) in columns.iter_mut().zip(batch.columns()).zip(&kept) {
+                match gathered {
+                    Gathered::Values(chunks) => chunks.push(plain(reading, values, wants[*place]).map_err(|e| wrong(reading, e))?),
+                    Gathered::Images(pictures) => images(reading, values, len, pictures)?,
+                }
             }
+            len += batch.num_rows();
+        }
+        let finish = |(gathered, place): (Gathered, usize)| {
+            let cells = match gathered {
+                Gathered::Images(pictures) => Cells::Images(pictures.finish()),
+                Gathered::Values(chunks) => {
+                    let pieces: Vec<&dyn arrow_array::Array> = chunks.iter().map(AsRef::as_ref).collect();
+                    cells(&concat(&pieces).map_err(|e| wrong(reading, e))?, wants[place])?
+                }
+            };
+            Ok((names[place].clone(), cells))
         };
-        Ok((names[place].clone(), cells))
-    };
-    let columns = columns.into_iter().zip(kept).filter(|_| len > 0).map(finish).collect::<Result<_>>()?;
-    Ok(Table { path: reading.path.to_owned(), columns, len, lines: None, usual: Usual::default() })
+        let columns = columns.into_iter().zip(kept).filter(|_| len > 0).map(finish).collect::<Result<_>>()?;
+        Ok(Table { path: reading.path.to_owned(), columns, len, lines: None, usual: Usual::default() })
+    }
 }
 
 /// What was read of a column so far.

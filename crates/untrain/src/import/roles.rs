@@ -8,6 +8,7 @@ use untrain_core::{Holdout, Kind, Role, nearest};
 
 use super::error::{Error, Result};
 use super::images::{LABEL, Usual};
+use super::source::Source;
 use super::table::{Cells, Reading, Table, Want};
 
 /// What the columns of a file are for, and how to read it. Columns without a role are features.
@@ -46,10 +47,11 @@ pub struct Roles {
 }
 
 impl Roles {
-    /// How a file is to be understood.
-    pub(super) fn reading<'a>(&'a self, path: &'a std::path::Path) -> Reading<'a> {
+    /// How a source is to be understood.
+    pub(super) fn reading<'a>(&'a self, source: Source<'a>) -> Reading<'a> {
         Reading {
-            path,
+            source,
+            path: source.path(),
             missing: &self.missing,
             delimiter: self.delimiter,
             id: self.id.as_deref(),

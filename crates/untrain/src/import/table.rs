@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::{Error, Place, Result};
 use super::images::Usual;
+use super::source::Source;
 use super::{csv, images, jsonl, parquet};
 
 /// Texts that stand for a missing value in every file.
@@ -52,9 +53,11 @@ pub(super) enum Want {
 /// Decides about the columns once their names are known.
 pub(super) type Plan<'a> = dyn Fn(&[String]) -> Result<Vec<Want>> + 'a;
 
-/// How to understand a file.
+/// How to understand a source.
 #[derive(Clone, Copy)]
 pub(super) struct Reading<'a> {
+    pub(super) source: Source<'a>,
+    /// The file, or what stands for one in errors.
     pub(super) path: &'a Path,
     /// Markers of missing values besides the usual ones.
     pub(super) missing: &'a [String],
@@ -71,25 +74,11 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Reads the file in the format that its name tells.
+    /// Reads the table, or the file in the format that its name tells.
     pub(super) fn table(self, plan: &Plan<'_>) -> Result<Table> {
-        let name = self.path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-        let (stem, zipped) = name.strip_suffix(".gz").map_or((name.as_str(), false), |stem| (stem, true));
-        let is_folder = self.path.is_dir();
-        let ending = stem.rsplit_once('.').map(|(_, ending)| ending);
-        if self.labels.is_some() && (matches!(ending, Some("csv" | "tsv" | "jsonl" | "ndjson" | "parquet" | "bin")) && !is_folder) {
-            return Err(Error::Labels { path: self.path.to_owned() });
-        }
-        let table = match ending {
-            _ if is_folder => images::folder(self, plan)?,
-            Some("csv") => csv::read(self, &self.text(zipped)?, None, plan)?,
-            Some("tsv") => csv::read(self, &self.text(zipped)?, Some('\t'), plan)?,
-            Some("jsonl" | "ndjson") => jsonl::read(self, &self.text(zipped)?, plan)?,
-            Some("parquet") if !zipped => parquet::read(self, plan)?,
-            _ => match images::file(self, stem, plan)? {
-                Some(table) => table,
-                None => return Err(Error::Format { path: self.path.to_owned() }),
-            },
+        let table = match self.source {
+            Source::File(_) => self.file(plan)?,
+            Source::Table(batch) => parquet::read_batch(self, batch, plan)?,
         };
         // Indices of records are u32 throughout the program.
         let (found, limit) = (table.len as u64, u64::from(u32::MAX));
@@ -97,6 +86,24 @@ impl Reading<'_> {
             0 => Err(Error::NoRecords { path: self.path.to_owned() }),
             _ if found > limit => Err(untrain_core::Error::TooMany { what: "records", found, limit }.into()),
             _ => Ok(table),
+        }
+    }
+
+    fn file(self, plan: &Plan<'_>) -> Result<Table> {
+        let name = self.path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let (stem, zipped) = name.strip_suffix(".gz").map_or((name.as_str(), false), |stem| (stem, true));
+        let is_folder = self.path.is_dir();
+        let ending = stem.rsplit_once('.').map(|(_, ending)| ending);
+        if self.labels.is_some() && (matches!(ending, Some("csv" | "tsv" | "jsonl" | "ndjson" | "parquet" | "bin")) && !is_folder) {
+            return Err(Error::Labels { path: self.path.to_owned() });
+        }
+        match ending {
+            _ if is_folder => images::folder(self, plan),
+            Some("csv") => csv::read(self, &self.text(zipped)?, None, plan),
+            Some("tsv") => csv::read(self, &self.text(zipped)?, Some('\t'), plan),
+            Some("jsonl" | "ndjson") => jsonl::read(self, &self.text(zipped)?, plan),
+            Some("parquet") if !zipped => parquet::read(self, plan),
+            _ => images::file(self, stem, plan)?.ok_or_else(|| Error::Format { path: self.path.to_owned() }),
         }
     }
 

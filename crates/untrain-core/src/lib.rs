@@ -16,6 +16,7 @@ mod bytes;
 pub mod conformance;
 mod dataset;
 mod digest;
+pub mod eigen;
 mod error;
 mod fixed;
 mod gram;

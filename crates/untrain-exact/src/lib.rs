@@ -4,7 +4,6 @@
 
 mod cholesky;
 mod convex;
-mod eigen;
 mod encode;
 mod encoded;
 mod forest;

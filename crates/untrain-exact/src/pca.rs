@@ -3,10 +3,9 @@
 mod artefact;
 
 use serde::{Deserialize, Serialize};
-use untrain_core::{Reader, Result, Writer};
+use untrain_core::{Reader, Result, Writer, eigen};
 
 use crate::Hyperparameters;
-use crate::eigen;
 use crate::encode::{Design, Preprocessing, Wanted};
 use crate::encoded::{Method, encoded_learner};
 use crate::moments::Moments;

@@ -3,20 +3,87 @@
 //! A method is a struct of hyperparameters that implements [`Unlearn`], in a file of its own, and an entry of [`METHODS`].
 //! It is written against [`Network`] alone. Its cost is counted outside of it, by [`Metered`].
 
+mod assd;
+mod bad_teacher;
+mod boundary_expand;
+mod boundary_shrink;
+mod cf_k;
+mod ct;
+mod curvature;
+mod delete;
+mod eigenbasis;
+mod ek_fac;
+mod eu_k;
+mod feed;
 mod fine_tune;
+mod fisher;
+mod gradient_ascent;
+mod jit;
+mod l1_sparse;
+mod lfssd;
+mod list;
 mod meter;
+mod msg;
+mod neggrad_plus;
+mod newton;
+mod noise;
+mod perturb;
+mod prune_reinit;
+mod random_labels;
+mod ranges;
+mod reset_layers;
+mod salun;
+mod scrub;
+mod shrink_perturb;
+mod ssd;
+mod trust_region;
+mod undo;
+mod unsir;
+mod vectors;
+mod walk;
+mod wood_fisher;
 
 use serde::{Deserialize, Serialize};
 use untrain_core::hyperparameters::{Hyperparameters, Settings, complete, read};
-use untrain_core::{Error as CoreError, Guarantee, Seed, nearest};
+use untrain_core::{Error as CoreError, Guarantee, Seed, counted, nearest};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::examples::Examples;
 use crate::network::Network;
-use crate::train::Training;
+use crate::train::{NormPolicy, Training, recompute};
 
+pub use assd::Assd;
+pub use bad_teacher::BadTeacher;
+pub use boundary_expand::BoundaryExpand;
+pub use boundary_shrink::BoundaryShrink;
+pub use cf_k::CfK;
+pub use ct::Ct;
+pub use delete::Delete;
+pub use ek_fac::{EkFac, EkFacStep};
+pub use eu_k::EuK;
 pub use fine_tune::FineTune;
+pub use fisher::Fisher;
+pub use gradient_ascent::GradientAscent;
+pub use jit::Jit;
+pub use l1_sparse::L1Sparse;
+pub use lfssd::Lfssd;
+pub use list::METHODS;
 pub use meter::{Cost, Metered};
+pub use msg::Msg;
+pub use neggrad_plus::NegGradPlus;
+pub use newton::Newton;
+pub use noise::Noise;
+pub use perturb::{Course, PerturbAndRepair, Perturbation, Teaching};
+pub use prune_reinit::PruneReinit;
+pub use random_labels::RandomLabels;
+pub use reset_layers::ResetLayers;
+pub use salun::SalUn;
+pub use scrub::Scrub;
+pub use shrink_perturb::ShrinkPerturb;
+pub use ssd::Ssd;
+pub use undo::Undo;
+pub use unsir::Unsir;
+pub use wood_fisher::WoodFisher;
 
 /// What is to be forgotten, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +135,31 @@ pub struct Done {
     pub stopped: String,
 }
 
+impl Request<'_> {
+    /// The network before training, as a copy that counts with `network` what is asked of it.
+    pub(crate) fn beginner(&self, network: &dyn Network) -> Box<dyn Network> {
+        let mut copy = network.boxed();
+        copy.parameters_mut().copy_from_slice(self.fresh.parameters());
+        copy.buffers_mut().copy_from_slice(self.fresh.buffers());
+        copy
+    }
+}
+
+impl Done {
+    pub(crate) fn empirical(stopped: String) -> Self {
+        Self { guarantee: Guarantee::Empirical, stopped }
+    }
+
+    pub(crate) fn after_epochs(n_epochs: u32) -> Self {
+        Self::empirical(format!("after {}", counted(u64::from(n_epochs), "epoch")))
+    }
+}
+
+/// The error of a request that a method cannot serve.
+pub(crate) fn refusal(reason: impl Into<String>, hint: impl Into<String>) -> Error {
+    Error::Core(CoreError::Unfit { reason: reason.into(), hint: hint.into() })
+}
+
 /// A method of unlearning.
 ///
 /// # Contract
@@ -75,12 +167,36 @@ pub struct Done {
 /// The network afterwards is a pure function of the network before, the request and the hyperparameters. On `Err` the network is of
 /// no use. A network that normalises keeps what it remembers unless the method says otherwise.
 pub trait Unlearn: Send + Sync {
-    /// Moves the parameters of `network`.
+    /// Moves the parameters of `network`, for a request that [`Unlearn::unlearn`] has looked at.
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Diverged`]; [`untrain_core::Error::Unfit`] for a request that the method cannot serve.
-    fn unlearn(&self, network: &mut dyn Network, request: &Request<'_>) -> Result<Done>;
+    /// As [`Unlearn::unlearn`].
+    fn apply(&self, network: &mut dyn Network, request: &Request<'_>) -> Result<Done>;
+
+    /// Makes `network` forget.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Diverged`], also if a parameter is no number afterwards; [`untrain_core::Error::Unfit`] for a request that the method
+    /// cannot serve, as none can where nothing is to be forgotten, or everything.
+    fn unlearn(&self, network: &mut dyn Network, request: &Request<'_>) -> Result<Done> {
+        if request.forget.is_empty() {
+            return Err(refusal("there is nothing to forget", "name at least one record to forget"));
+        }
+        if request.retain.is_empty() {
+            return Err(refusal("nothing would be retained", "to forget everything, delete the model"));
+        }
+        let done = self.apply(network, request)?;
+        if request.training.norm == NormPolicy::Recompute {
+            recompute(network, request.retain);
+        }
+        let lost = network.parameters().iter().chain(network.buffers()).find(|value| !value.is_finite());
+        match lost {
+            Some(value) => Err(Error::Diverged { step: 0, epoch: 0, loss: f64::from(*value) }),
+            None => Ok(done),
+        }
+    }
 }
 
 /// A method that may be asked for by name.
@@ -90,34 +206,33 @@ pub struct Method {
     pub name: &'static str,
     /// What it does, in a few words.
     pub about: &'static str,
-    /// The paper, by its key in docs/references.md.
+    /// The paper, by its key in docs/references.bib.
     pub paper: &'static str,
     /// What it was made for; for anything else there is a warning.
     pub goals: &'static [Goal],
     /// Values of hyperparameters that a search tries; the first of each is the default.
     pub search: &'static [(&'static str, &'static [f64])],
+    /// Whether the same request gives the same bytes again. Noise from a secret generator does not.
+    pub replays: bool,
     complete: fn(Settings) -> untrain_core::Result<Settings>,
     make: fn(&Settings) -> untrain_core::Result<Box<dyn Unlearn>>,
 }
-
-const ANY_GOAL: &[Goal] = &[Goal::Random, Goal::Class, Goal::Concept, Goal::Poison];
-
-/// The methods; to add one is to add an entry.
-pub const METHODS: &[Method] = &[Method {
-    name: "fine_tune",
-    about: "goes on training on what is retained",
-    paper: "golatkar2020",
-    goals: ANY_GOAL,
-    search: &[("learning_rate", &[0.02, 0.005, 0.1])],
-    complete: complete::<FineTune>,
-    make: make::<FineTune>,
-}];
 
 fn make<M: Unlearn + Hyperparameters + 'static>(settings: &Settings) -> untrain_core::Result<Box<dyn Unlearn>> {
     Ok(Box::new(read::<M>(settings)?))
 }
 
 impl Method {
+    const fn new<M: Unlearn + Hyperparameters + 'static>(
+        name: &'static str,
+        about: &'static str,
+        paper: &'static str,
+        goals: &'static [Goal],
+        search: &'static [(&'static str, &'static [f64])],
+    ) -> Self {
+        Self { name, about, paper, goals, search, replays: true, complete: complete::<M>, make: make::<M> }
+    }
+
     /// The method of a name.
     ///
     /// # Errors
@@ -149,3 +264,6 @@ impl Method {
         (self.make)(&self.complete(settings)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,16 @@
 //! Fine-tuning: goes on training on what is retained, and hopes that the rest fades.
 
 use serde::{Deserialize, Serialize};
-use untrain_core::Guarantee;
-use untrain_core::hyperparameters::{Hyperparameters, refuse, within};
+use untrain_core::hyperparameters::{Hyperparameters, within};
 
+use super::ranges::rate;
 use super::{Done, Request, Unlearn};
 use crate::error::Result;
 use crate::network::Network;
 use crate::optimiser::Rule;
 use crate::train::Training;
 
-/// `min CE(retain)` from the trained parameters.
+/// `min CE(retain)` from the trained parameters \[@golatkar2020\].
 ///
 /// # Guarantee
 ///
@@ -37,18 +37,15 @@ impl Default for FineTune {
 impl Hyperparameters for FineTune {
     fn check(&self) -> untrain_core::Result<()> {
         within("n_epochs", self.n_epochs, 1, 1000)?;
-        if !(self.learning_rate > 0.0 && self.learning_rate <= 100.0) {
-            return Err(refuse("learning_rate", format!("{} is not over 0 and at most 100", self.learning_rate)));
-        }
-        Ok(())
+        rate("learning_rate", self.learning_rate)
     }
 }
 
 impl Unlearn for FineTune {
-    fn unlearn(&self, network: &mut dyn Network, request: &Request<'_>) -> Result<Done> {
+    fn apply(&self, network: &mut dyn Network, request: &Request<'_>) -> Result<Done> {
         let training = tuning(request, self.n_epochs, self.learning_rate);
         training.train(network, request.retain)?;
-        Ok(Done { guarantee: Guarantee::Empirical, stopped: format!("after {} epochs", self.n_epochs) })
+        Ok(Done::after_epochs(self.n_epochs))
     }
 }
 

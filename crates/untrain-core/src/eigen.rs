@@ -1,9 +1,7 @@
 //! Eigenvalues and eigenvectors of a symmetric matrix, by operations in one fixed order.
 //!
-//! Householder's reduction to three diagonals, then implicit QL steps, as in the Handbook [@wilkinson1971]. Vectors are rows,
+//! Householder's reduction to three diagonals, then implicit QL steps, as in the Handbook \[@wilkinson1971\]. Vectors are rows,
 //! so that every inner loop runs along memory.
-
-use crate::cholesky::dot;
 
 /// More QL steps than any eigenvalue needs; the bound only rules out a loop without end.
 const MAX_STEPS: usize = 80;
@@ -12,7 +10,7 @@ const MAX_STEPS: usize = 80;
 /// component of largest magnitude, the first of equals, is positive.
 ///
 /// `a` is the whole matrix of `d` rows, its entries not far over 1 in magnitude.
-pub(crate) fn symmetric(mut a: Vec<f64>, d: usize) -> (Vec<f64>, Vec<f64>) {
+pub fn symmetric(mut a: Vec<f64>, d: usize) -> (Vec<f64>, Vec<f64>) {
     let (mut diagonal, mut beside) = (vec![0.0; d], vec![0.0; d]);
     let halves = reduce(&mut a, d, &mut beside);
     (0..d).for_each(|i| diagonal[i] = a[i * d + i]);
@@ -28,6 +26,19 @@ pub(crate) fn symmetric(mut a: Vec<f64>, d: usize) -> (Vec<f64>, Vec<f64>) {
         sorted.extend(vector.iter().map(|x| if most < 0.0 { -x } else { x + 0.0 }));
     }
     (order.into_iter().map(|i| diagonal[i]).collect(), sorted)
+}
+
+/// The inner product in four lanes: their order is part of what is published.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let (pairs, rest) = (a.as_chunks::<4>(), b.as_chunks::<4>());
+    let mut lanes = [0.0; 4];
+    for (a, b) in pairs.0.iter().zip(rest.0) {
+        for lane in 0..4 {
+            lanes[lane] += a[lane] * b[lane];
+        }
+    }
+    let tail: f64 = pairs.1.iter().zip(rest.1).map(|(a, b)| a * b).sum();
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + tail
 }
 
 /// Reduces to three diagonals. What is off the diagonal goes to `beside`; the reflections stay in the rows above the diagonal,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use untrain_core::{Artefact, Dataset, Digest, Kind, Learner, Model, Predictions, Reader, Result, Seed, Task, Writer};
+use untrain_core::{Artefact, Dataset, Digest, Error, Kind, Learner, Model, Predictions, Reader, Result, Seed, Task, Writer};
 
 use crate::architecture::Architecture;
 use crate::batch::Logits;
@@ -196,6 +196,10 @@ impl Learner for Neural {
             Some(served) => served.encoder.clone(),
             None => Encoder::fit(seen, &self.params)?,
         };
+        if matches!(encoder, Encoder::Table { .. }) && !matches!(self.architecture, Architecture::Mlp { .. }) {
+            let reason = format!("a {} sees images, and no feature is one", self.architecture.name());
+            return Err(Error::Unfit { reason, hint: "use mlp for a table".to_owned() });
+        }
         let classes = classes(seen)?;
         let mut network = None;
         if !classes.is_empty() {

@@ -12,6 +12,7 @@ mod measure;
 mod mnist;
 mod naive_bayes;
 mod near;
+mod networks;
 mod peers;
 mod recommend;
 mod scale;
@@ -133,6 +134,8 @@ enum Part {
     Recommend,
     /// Shards and slices, on Adult and a generated table
     Sisa,
+    /// Networks: steps beside PyTorch's, and shards and slices of MNIST if --mnist is given
+    Networks,
     /// Audits, again and again, and what shadow models cost, on Adult
     Audit,
 }
@@ -257,6 +260,9 @@ impl<'a> Plan<'a> {
                 self.shown(&logistic::run(self, &tables)?, logistic::Report::markdown, logistic::Report::is_exact)
             }
             Part::Recommend => self.shown(&recommend::run(self)?, recommend::Report::markdown, recommend::Report::is_exact),
+            Part::Networks => {
+                self.shown(&networks::run(self, args.mnist.as_deref())?, networks::Report::markdown, networks::Report::is_exact)
+            }
             Part::Audit => self.shown(&audit::run(self, &adult()?)?, audit::Report::markdown, audit::Report::is_exact),
             Part::Sisa => self.shown(&sisa::run(self, &self.tables()?)?, sisa::Report::markdown, sisa::Report::is_exact),
         }

@@ -121,14 +121,27 @@ pub struct ComparisonRow {
     pub relearning: Option<f64>,
     /// The accuracy on the points with weights of four bits less that with whole weights: over 0, rounding brings them back.
     pub rounding: Option<f64>,
-    /// The area over the one that networks from scratch have at the same cost, for the game that says more: over 0, training for as long
-    /// would have forgotten better. None for networks from scratch.
-    pub over_scratch: Option<f64>,
+    /// For a method, what it has more than a network from scratch at the same cost.
+    pub over_scratch: Option<OverScratch>,
 }
 
-impl ComparisonRow {
-    /// How far the two games are from guessing: the larger area less a half.
-    pub fn told(&self) -> Option<f64> {
-        [&self.efficacy, &self.privacy].into_iter().flatten().map(|measured| measured.value - 0.5).reduce(f64::max)
+/// What a method has more than a network that was trained from the beginning, without the records, for as many steps.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct OverScratch {
+    /// Of the area of the efficacy game: over 0, training anew gives what is more like a retrain.
+    pub efficacy: Option<f64>,
+    /// Of the area of the privacy game: over 0, training anew forgets better.
+    pub privacy: Option<f64>,
+    /// Of the accuracy on records never seen: over 0, the method keeps more of it.
+    pub accuracy_holdout: Option<f64>,
+}
+
+impl OverScratch {
+    /// Whether training anew for as many steps would have forgotten better by more than games of guessing differ.
+    pub fn forgets_worse(&self) -> bool {
+        self.privacy.is_some_and(|over| over > NOISE)
     }
 }
+
+/// Areas that are nearer than this are not told apart.
+const NOISE: f64 = 0.05;

@@ -108,13 +108,14 @@ fn drawing(report: &Comparison, id: &str, title: &str, of: impl Fn(&ComparisonRo
 fn words(page: &mut Html, report: &Comparison) {
     page.section("In plain words");
     let methods: Vec<&ComparisonRow> = report.of(RowKind::Method).collect();
-    let better = methods.iter().filter(|row| row.over_scratch.is_some_and(|over| over < 0.0)).count();
+    let over = |of: fn(&crate::OverScratch) -> bool| methods.iter().filter(|row| row.over_scratch.as_ref().is_some_and(of)).count();
+    let (worse, keeps) = (over(crate::OverScratch::forgets_worse), over(|over| over.accuracy_holdout.is_some_and(|gain| gain > 0.0)));
     page.paragraph(
         "",
         &format!(
-            "{} of {} can be told less than a network that was trained from the beginning for as many steps. Where a method is above that line, its steps are better \
-             spent on training anew, or on shards, which forget exactly.",
-            better,
+            "{worse} of {} leave more to be told about who was forgotten than a network that was trained from the beginning for as many steps; {keeps} are more accurate on \
+             records never seen than that network. What a method buys is accuracy at once; where its point lies above the line of the second picture it pays for that with \
+             what it should forget. Shards forget exactly at a price of the same kind.",
             counted(methods.len() as u64, "method")
         ),
     );
@@ -166,19 +167,20 @@ fn table(page: &mut Html, report: &Comparison) {
             Guarantee::Certified { epsilon, delta } => format!("certified: ε {}, δ {}", number(epsilon), number(delta)),
             Guarantee::Empirical => if row.suits { "no guarantee" } else { "no guarantee; not made for this goal" }.to_owned(),
         };
-        let signed = |value: Option<f64>| {
-            let says = value.map_or_else(|| "–".to_owned(), |value| format!("{value:+.3}").replace('-', "−"));
-            Cell {
-                class: value.map_or("number", |value| if value > 0.0 { "number bad" } else { "number good" }),
-                says,
-                small: String::new(),
-            }
-        };
+        let signed = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:+.3}").replace('-', "−"));
+        let against = row.over_scratch.as_ref().map_or_else(
+            || Cell::number("–".to_owned(), String::new()),
+            |over| {
+                let class = if over.forgets_worse() { "number bad" } else { "number good" };
+                let small = format!("{} from a retrain\n{} accuracy", signed(over.efficacy), signed(over.accuracy_holdout));
+                Cell { class, says: signed(over.privacy), small }
+            },
+        );
         vec![
             Cell::noted(name, guarantee),
             Cell::measured(row.efficacy.as_ref()),
             Cell::measured(row.privacy.as_ref()),
-            signed(row.over_scratch),
+            against,
             rate(row.accuracy_forget),
             rate(row.accuracy_retain),
             rate(row.accuracy_holdout),
@@ -196,8 +198,8 @@ fn table(page: &mut Html, report: &Comparison) {
         "quiet",
         "Told from a retrain: can networks of this row be told from retrained ones, by their answers on the forgotten records (efficacy game, U-LiRA)? Told from never \
          seen: can records that the network forgot be told from records that it never saw (privacy game)? Both are areas under curves with intervals of 95 % over worlds and \
-         records. Over scratch: the larger of the two less that of a network trained from the beginning for as many steps; over 0 the steps were wasted. Relearning: steps \
-         until the records are known again, as a ratio to a retrained network's; 1 is ideal. Rounding: what rounding the weights to four bits gives back.",
+         records. Against scratch: the area of the privacy game less that of a network trained from the beginning for as many steps, and below it the same of the other game and of \
+         the accuracy on records never seen. Relearning: steps until the records are known again, as a ratio to a retrained network's; 1 is ideal. Rounding: what rounding the weights to four bits gives back.",
     );
     if !report.failed.is_empty() {
         page.section("Not compared");

@@ -43,7 +43,7 @@ mod shadow;
 mod trail;
 mod unfinished;
 
-pub use comparison::{Comparison, ComparisonRow, FailedMethod, RowKind};
+pub use comparison::{Comparison, ComparisonRow, FailedMethod, OverScratch, RowKind};
 pub use engine::{
     AuditOptions, AuditProgress, Chosen, CompareOptions, Engine, ExposureOptions, ForgetOptions, ImportOptions, OpenOptions, Returning,
     TrainOptions, verifier_key,

@@ -13,7 +13,7 @@ use untrain_neural::methods::{Goal, METHODS, Method};
 
 use super::audits::{ASKED, Asked, CANARIES, HOLDOUT, RETAIN, ids, mislabelled};
 use super::{AuditOptions, AuditProgress, Engine, from_json};
-use crate::comparison::{Comparison, ComparisonRow, FailedMethod, RowKind};
+use crate::comparison::{Comparison, ComparisonRow, FailedMethod, OverScratch, RowKind};
 use crate::contest::{Contender, Contest, Round, Row, SHARES};
 use crate::shadow::{Said, Study, in_worlds, sample};
 use crate::{Error, Recipe, Result};
@@ -178,10 +178,18 @@ impl Table<'_> {
                 Err(reason) => failed.push(FailedMethod { name: contender.name.clone(), reason: reason.clone() }),
             }
         }
-        let frontier: Vec<(f64, f64)> =
-            rows[..n_controls].iter().filter(|row| row.kind == RowKind::Scratch).filter_map(|row| Some((row.steps, row.told()?))).collect();
-        for row in &mut rows[n_controls..] {
-            row.over_scratch = row.told().zip(at(&frontier, row.steps)).map(|(own, scratch)| own - scratch);
+        type Measure = fn(&ComparisonRow) -> Option<f64>;
+        let [efficacy, privacy]: [Measure; 2] =
+            [|row| row.efficacy.as_ref().map(|found| found.value), |row| row.privacy.as_ref().map(|found| found.value)];
+        let (controls, methods) = rows.split_at_mut(n_controls);
+        let scratch: Vec<&ComparisonRow> = controls.iter().filter(|row| row.kind == RowKind::Scratch).collect();
+        for row in methods {
+            let over = |of: Measure| {
+                let line: Vec<(f64, f64)> = scratch.iter().filter_map(|row| Some((row.steps, of(row)?))).collect();
+                of(row).zip(at(&line, row.steps)).map(|(own, scratch)| own - scratch)
+            };
+            let accuracy_holdout = over(|row| row.accuracy_holdout);
+            row.over_scratch = Some(OverScratch { efficacy: over(efficacy), privacy: over(privacy), accuracy_holdout });
         }
         Ok((rows, failed))
     }

@@ -184,12 +184,13 @@ fn human(report: &Report) -> String {
         methods.add_row([method.as_str(), &duration(model.seconds), &score(*accuracy), equal, "none: only what is measured"]);
     }
     text += &render(methods, &[1, 2]);
-    let best = comparison.rows.iter().filter(|row| row.kind == RowKind::Method && row.over_scratch.is_some_and(|over| over < 0.0)).count();
-    let all = comparison.rows.iter().filter(|row| row.kind == RowKind::Method).count();
+    let methods = comparison.rows.iter().filter(|row| row.kind == RowKind::Method);
+    let worse = methods.clone().filter(|row| row.over_scratch.as_ref().is_some_and(untrain::OverScratch::forgets_worse)).count();
     let _ = writeln!(
         text,
-        "\nIn {} worlds {best} of {all} methods could be told less than a network that was trained anew for as many steps.\nThe page: {}",
+        "\nIn {} worlds {worse} of {} methods gave away more of who was forgotten than a network trained anew for as many steps.\nThe page: {}",
         count(comparison.worlds),
+        methods.count(),
         page.display()
     );
     let at = if store == "untrain-store" { String::new() } else { format!(" --store {}", crate::failure::argument(store)) };

@@ -3,11 +3,13 @@
 //! A method is a struct of hyperparameters that implements [`Unlearn`], in a file of its own, and an entry of [`METHODS`].
 //! It is written against [`Network`] alone. Its cost is counted outside of it, by [`Metered`].
 
+pub mod accountant;
 mod assd;
 mod bad_teacher;
 mod boundary_expand;
 mod boundary_shrink;
 mod cf_k;
+mod convex;
 mod ct;
 mod curvature;
 mod delete;
@@ -20,13 +22,16 @@ mod fisher;
 mod gradient_ascent;
 mod jit;
 mod l1_sparse;
+mod langevin;
 mod lfssd;
 mod list;
 mod meter;
 mod msg;
 mod neggrad_plus;
 mod newton;
+mod newton_removal;
 mod noise;
+mod noisy_fine_tune;
 mod perturb;
 mod prune_reinit;
 mod random_labels;
@@ -34,6 +39,7 @@ mod ranges;
 mod reset_layers;
 mod salun;
 mod scrub;
+mod secret;
 mod shrink_perturb;
 mod ssd;
 mod trust_region;
@@ -52,6 +58,7 @@ use crate::examples::Examples;
 use crate::network::Network;
 use crate::train::{NormPolicy, Training, recompute};
 
+pub use accountant::Accountant;
 pub use assd::Assd;
 pub use bad_teacher::BadTeacher;
 pub use boundary_expand::BoundaryExpand;
@@ -66,19 +73,23 @@ pub use fisher::Fisher;
 pub use gradient_ascent::GradientAscent;
 pub use jit::Jit;
 pub use l1_sparse::L1Sparse;
+pub use langevin::Langevin;
 pub use lfssd::Lfssd;
 pub use list::METHODS;
 pub use meter::{Cost, Metered};
 pub use msg::Msg;
 pub use neggrad_plus::NegGradPlus;
 pub use newton::Newton;
+pub use newton_removal::{NewtonRemoval, Removal};
 pub use noise::Noise;
+pub use noisy_fine_tune::NoisyFineTune;
 pub use perturb::{Course, PerturbAndRepair, Perturbation, Teaching};
 pub use prune_reinit::PruneReinit;
 pub use random_labels::RandomLabels;
 pub use reset_layers::ResetLayers;
 pub use salun::SalUn;
 pub use scrub::Scrub;
+pub use secret::NoiseSource;
 pub use shrink_perturb::ShrinkPerturb;
 pub use ssd::Ssd;
 pub use undo::Undo;
@@ -231,6 +242,11 @@ impl Method {
         search: &'static [(&'static str, &'static [f64])],
     ) -> Self {
         Self { name, about, paper, goals, search, replays: true, complete: complete::<M>, make: make::<M> }
+    }
+
+    /// One whose noise nobody can draw again.
+    const fn secret(self) -> Self {
+        Self { replays: false, ..self }
     }
 
     /// The method of a name.

@@ -101,7 +101,11 @@ static MISLABELLED: LazyLock<Problem> = LazyLock::new(|| Problem::new(|i, _| one
 static CLASS: LazyLock<Problem> = LazyLock::new(|| Problem::new(|_, label| label == 2, false, &[32]));
 
 fn problem(method: &Method) -> &'static Problem {
-    if method.goals[0] == Goal::Class { &CLASS } else { &MISLABELLED }
+    match method.goals[0] {
+        _ if method.name == "newton_removal" => &CONVEX,
+        Goal::Class => &CLASS,
+        _ => &MISLABELLED,
+    }
 }
 
 fn default_of(name: &str) -> Box<dyn Unlearn> {
@@ -420,4 +424,106 @@ fn the_threshold_of_assd_is_a_percentile() {
     let changed = network.parameters().iter().zip(CLASS.trained.parameters()).filter(|(a, b)| a != b).count();
     let expected = network.parameters().len() as f64 * 26.0_f64.ln() / 100.0;
     assert!((changed as f64 - expected).abs() <= 2.0, "{changed} {expected} {}", done.stopped);
+}
+
+/// With the same noise on both sides, what is left of the distance between two starts is what the certificate says at most.
+#[test]
+fn noisy_steps_bring_starts_as_near_as_their_certificate_says() {
+    let noise = NoiseSource::Known(Seed(5));
+    let noisy = NoisyFineTune { n_epochs: 0, n_steps: 10, noise, ..NoisyFineTune::default() };
+    let langevin = Langevin { n_steps: 10, noise, ..Langevin::default() };
+    let convex = Langevin { decay: 0.5, ..langevin.clone() };
+    let cases: [(&dyn Unlearn, &Problem, Accountant); 3] = [
+        (&noisy, &MISLABELLED, noisy.accountant()),
+        (&langevin, &MISLABELLED, langevin.accountant(&MISLABELLED.retain, false).0),
+        (&convex, &CONVEX, convex.accountant(&CONVEX.retain, true).0),
+    ];
+    for (method, problem, accountant) in cases {
+        let ends = [&problem.trained, &problem.fresh, &problem.retrained[0]].map(|start| {
+            let mut network = start.clone();
+            let done = method.unlearn(&mut network, &problem.request()).unwrap();
+            assert_eq!(done.guarantee, Guarantee::Empirical, "a known seed certifies nothing");
+            network
+        });
+        for end in &ends[1..] {
+            let found = distance(&ends[0], end);
+            assert!(found > 0.0 && found <= accountant.shift() * (1.0 + 1e-4), "{found} {}", accountant.shift());
+        }
+    }
+    let (accountant, rate) = convex.accountant(&CONVEX.retain, true);
+    assert!(accountant.drift == 0.0 && rate <= 0.1 && (accountant.epsilon(1e-5) - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn certified_networks_say_so_and_work() {
+    let promised = Guarantee::Certified { epsilon: 1.0, delta: 1e-5 };
+    for (name, problem) in [("noisy_fine_tune", &*MISLABELLED), ("langevin", &*CONVEX), ("newton_removal", &*CONVEX)] {
+        let mut network = problem.trained.clone();
+        let done = default_of(name).unlearn(&mut network, &problem.request()).unwrap();
+        assert_eq!(done.guarantee, promised);
+        assert!(accuracy(&network, &problem.test) > 0.7, "{name}: {}", accuracy(&network, &problem.test));
+        assert!(problem.is_forgotten(&network), "{name}: {}", accuracy(&network, &problem.forget));
+    }
+}
+
+#[test]
+fn newton_removal_takes_convex_losses_alone() {
+    let refused = |problem: &Problem, training: &Training| {
+        let request = Request { training, ..problem.request() };
+        let found = NewtonRemoval::default().unlearn(&mut problem.trained.clone(), &request);
+        matches!(found, Err(Error::Core(CoreError::Unfit { hint, .. })) if !hint.is_empty())
+    };
+    assert!(refused(&MISLABELLED, &MISLABELLED.training));
+    assert!(refused(&CONVEX, &Training { weight_decay: 0.0, ..CONVEX.training.clone() }));
+    assert!(!refused(&CONVEX, &CONVEX.training));
+}
+
+#[test]
+fn a_budget_for_removals_is_spent_over_requests_and_then_refuses() {
+    let all = CONVEX.everything();
+    let method = NewtonRemoval { noise: NoiseSource::Known(Seed(3)), n_requests: 3, ..NewtonRemoval::default() };
+    let mut network = CONVEX.trained.clone();
+    let mut removal = Removal::learn(&mut network, &[&all], 0.05, &method).unwrap();
+    let mut left = vec![removal.left()];
+    let mut n_retained = all.len();
+    let refusal = loop {
+        n_retained -= 1;
+        let retain = all.select(&(0..n_retained).collect::<Vec<_>>());
+        let before = network.parameters().to_vec();
+        // Two steps for each leave more than many would.
+        let hasty = NewtonRemoval { n_steps: 2, ..method.clone() };
+        match removal.with(hasty).forget(&mut network, &retain) {
+            Ok(_) => left.push(removal.left()),
+            Err(error) => {
+                assert!(network.parameters() == before);
+                break error.to_string();
+            }
+        }
+        assert!(left.len() < 200);
+    };
+    assert!(left.len() > 2 && left.is_sorted_by(|a, b| a > b), "{left:?}");
+    assert!(refusal.contains("is left of the budget"), "{refusal}");
+}
+
+/// Published code has a bound that grows looser as epsilon falls.
+#[test]
+fn less_epsilon_takes_a_larger_perturbation() {
+    let sigma = |epsilon| NewtonRemoval { epsilon, ..NewtonRemoval::default() }.sigma(1.0);
+    assert!(sigma(0.1) > sigma(1.0) && sigma(1.0) > sigma(10.0));
+    assert!((sigma(1.0) - (2.0 * 150_000.0_f64.ln()).sqrt()).abs() < 1e-12);
+}
+
+#[test]
+fn the_residual_is_the_gradient_at_the_optimum_that_is_left() {
+    let perturbation: Vec<f64> = (0..CONVEX.trained.parameters().len()).map(|i| normal(8, i as u64)).collect();
+    let objective = convex::Objective::new(&CONVEX.trained, &[&CONVEX.retain], 0.05, &perturbation);
+    let (_, gradient, residual) = objective.at(&CONVEX.trained);
+    let mut expected = curvature::mean_gradient(&CONVEX.trained, &CONVEX.retain).1;
+    let n = CONVEX.retain.len() as f64;
+    vectors::add(&mut expected, 0.05, &vectors::wide(CONVEX.trained.parameters()));
+    vectors::add(&mut expected, 1.0 / n, &perturbation);
+    assert!((residual - n * vectors::norm(&expected)).abs() < 1e-4 * residual);
+    assert!(expected.iter().zip(&gradient).all(|(a, b)| (a - b).abs() < 1e-5));
+    let mut network = CONVEX.trained.clone();
+    assert!(objective.descend(&mut network, 1e-3, 30).0 <= 1e-3);
 }

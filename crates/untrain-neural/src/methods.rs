@@ -5,6 +5,7 @@
 
 pub mod accountant;
 mod assd;
+mod attribution;
 mod bad_teacher;
 mod boundary_expand;
 mod boundary_shrink;
@@ -39,6 +40,7 @@ mod ranges;
 mod reset_layers;
 mod salun;
 mod scrub;
+mod search;
 mod secret;
 mod shrink_perturb;
 mod ssd;
@@ -60,6 +62,7 @@ use crate::train::{NormPolicy, Training, recompute};
 
 pub use accountant::Accountant;
 pub use assd::Assd;
+pub use attribution::{lds, spearman, tracin_scores};
 pub use bad_teacher::BadTeacher;
 pub use boundary_expand::BoundaryExpand;
 pub use boundary_shrink::BoundaryShrink;
@@ -89,6 +92,7 @@ pub use random_labels::RandomLabels;
 pub use reset_layers::ResetLayers;
 pub use salun::SalUn;
 pub use scrub::Scrub;
+pub use search::{Criterion, Found, Tried, search};
 pub use secret::NoiseSource;
 pub use shrink_perturb::ShrinkPerturb;
 pub use ssd::Ssd;

@@ -112,6 +112,15 @@ fn default_of(name: &str) -> Box<dyn Unlearn> {
     Method::named(name).unwrap().with(Settings::new()).unwrap()
 }
 
+/// A method with its defaults, but for lengths that only cost time here.
+fn short_of(method: &Method, n_epochs: Option<u32>) -> Box<dyn Unlearn> {
+    let defaults = method.complete(Settings::new()).unwrap();
+    let lengths =
+        [("n_epochs", n_epochs), ("n_steps", Some(5)), ("n_gradients", Some(16)), ("n_noise_batches", Some(2)), ("n_draws", Some(2))];
+    let known = lengths.into_iter().filter(|(key, value)| value.is_some() && defaults.contains_key(*key));
+    method.with(known.map(|(key, value)| (key.to_owned(), value.into())).collect()).unwrap()
+}
+
 #[test]
 fn doing_nothing_fails_and_a_retrain_passes() {
     for problem in [&*MISLABELLED, &*CLASS] {
@@ -125,7 +134,7 @@ fn every_method_leaves_numbers_whose_bits_no_thread_decides() {
     for method in METHODS {
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| problem(method).after(default_of(method.name).as_ref()))
+            pool.install(|| problem(method).after(short_of(method, None).as_ref()))
         };
         let (one, two) = (run(1), run(2));
         assert!(one.parameters().iter().all(|value| value.is_finite()), "{}", method.name);
@@ -322,7 +331,7 @@ fn the_step_of_newton_leads_to_the_retrain() {
 #[test]
 fn newton_never_raises_the_loss_of_what_is_retained() {
     for problem in [&*MISLABELLED, &*CLASS, &*CONVEX] {
-        let network = problem.after(&Newton { damping: 1e-6, radius: 1e3, ..Newton::default() });
+        let network = problem.after(&Newton { damping: 1e-6, radius: 1e3, n_steps: 20, ..Newton::default() });
         let loss = |network: &dyn Network| curvature::mean_loss(network, &problem.retain);
         assert!(loss(&network) <= loss(&problem.trained));
     }
@@ -470,7 +479,7 @@ fn certified_networks_say_so_and_work() {
 fn newton_removal_takes_convex_losses_alone() {
     let refused = |problem: &Problem, training: &Training| {
         let request = Request { training, ..problem.request() };
-        let found = NewtonRemoval::default().unlearn(&mut problem.trained.clone(), &request);
+        let found = NewtonRemoval { n_steps: 3, ..NewtonRemoval::default() }.unlearn(&mut problem.trained.clone(), &request);
         matches!(found, Err(Error::Core(CoreError::Unfit { hint, .. })) if !hint.is_empty())
     };
     assert!(refused(&MISLABELLED, &MISLABELLED.training));
@@ -526,4 +535,50 @@ fn the_residual_is_the_gradient_at_the_optimum_that_is_left() {
     assert!(expected.iter().zip(&gradient).all(|(a, b)| (a - b).abs() < 1e-5));
     let mut network = CONVEX.trained.clone();
     assert!(objective.descend(&mut network, 1e-3, 30).0 <= 1e-3);
+}
+
+#[test]
+fn a_search_is_charged_and_finds_what_forgets() {
+    let network = Metered::new(&CLASS.trained);
+    let method = Method::named("boundary_expand").unwrap();
+    let found = search(method, &Settings::new(), &network, &CLASS.request(), Criterion::of(Goal::Class)).unwrap();
+    assert_eq!(found.tried.len(), 3);
+    let values: Vec<f64> = found.tried.iter().filter_map(|tried| tried.value).collect();
+    assert!(values.iter().all(|value| *value >= found.value) && found.value < values[0], "{values:?}");
+    // Each candidate is ten epochs of what is forgotten, and is asked about all parts.
+    assert_eq!(network.cost().gradients, 3 * 10 * CLASS.forget.len() as u64);
+    assert!(network.cost().forwards > 0);
+    let named = [("learning_rate".to_owned(), 0.01.into())].into_iter().collect();
+    let found = search(method, &named, &network, &CLASS.request(), Criterion::Forgotten).unwrap();
+    assert_eq!((found.tried.len(), found.settings["learning_rate"].as_f64()), (1, Some(0.01)));
+}
+
+#[test]
+fn a_search_passes_by_what_diverges() {
+    let method = Method::named("neggrad_plus").unwrap();
+    let settings = [("learning_rate".to_owned(), 100.into())].into_iter().collect();
+    let found = search(method, &settings, &MISLABELLED.trained, &MISLABELLED.request(), Criterion::ValidationGap);
+    assert!(matches!(found, Err(Error::Core(CoreError::Unfit { .. }))), "{found:?}");
+}
+
+/// Convolutions and normalisation, and what is remembered of it, go through every method too.
+#[test]
+fn every_method_serves_a_residual_network() {
+    let all = images(24, 1);
+    let (forget, retain) = (all.select(&[2, 6, 10]), all.select(&(11..24).collect::<Vec<_>>()));
+    let architecture = Architecture::Resnet { depth: 8, width: 4 };
+    let fresh = Layered::new(architecture, all.shape(), N_CLASSES, 8, Seed(1)).unwrap();
+    let training = Training { n_epochs: 2, learning_rate: 0.01, norm: NormPolicy::Recompute, ..CLASS.training.clone() };
+    let mut trained = fresh.clone();
+    training.train(&mut trained, &all).unwrap();
+    let request = Request { retain: &retain, forget: &forget, training: &training, fresh: &fresh, seed: Seed(11) };
+    for method in METHODS.iter().filter(|method| !["newton_removal", "unsir"].contains(&method.name)) {
+        let mut network = trained.clone();
+        short_of(method, Some(1)).unlearn(&mut network, &request).unwrap_or_else(|error| panic!("{}: {error}", method.name));
+        assert!(
+            network.parameters() != trained.parameters() || ["ssd", "lfssd", "newton", "ek_fac"].contains(&method.name),
+            "{}",
+            method.name
+        );
+    }
 }

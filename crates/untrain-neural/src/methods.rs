@@ -266,6 +266,15 @@ impl Method {
         })
     }
 
+    /// What to tell whoever uses the method for a goal that it was not made for.
+    pub fn warning(&self, goal: Goal) -> Option<String> {
+        if self.goals.contains(&goal) {
+            return None;
+        }
+        let goals: Vec<&str> = self.goals.iter().map(|goal| goal.name()).collect();
+        Some(format!("{} was not made for {}, but for {}", self.name, goal.name(), goals.join(" or ")))
+    }
+
     /// All hyperparameters, the defaults for those that `settings` leaves out.
     ///
     /// # Errors

@@ -16,19 +16,16 @@ pub(super) fn is_linear(network: &dyn Network) -> bool {
 /// `mean CE + decay ‖θ‖² / 2 + b · θ / n`.
 pub(super) struct Objective<'a> {
     batches: Vec<Batch>,
-    /// What the matrix multiplies, example after example.
-    features: Vec<f64>,
     decay: f64,
     perturbation: &'a [f64],
     n: f64,
 }
 
 impl<'a> Objective<'a> {
-    pub(super) fn new(network: &dyn Network, parts: &[&Examples], decay: f64, perturbation: &'a [f64]) -> Self {
+    pub(super) fn new(parts: &[&Examples], decay: f64, perturbation: &'a [f64]) -> Self {
         let batches: Vec<Batch> = parts.iter().flat_map(|examples| pieces(examples).map(|(_, batch)| batch)).collect();
-        let features = batches.iter().flat_map(|batch| wide(network.features(batch).values())).collect();
         let n = batches.iter().map(Batch::len).sum::<usize>() as f64;
-        Self { batches, features, decay, perturbation, n }
+        Self { batches, decay, perturbation, n }
     }
 
     /// Its value and its gradient, in double precision, and the length of the gradient times the number of examples.
@@ -38,15 +35,19 @@ impl<'a> Objective<'a> {
         let (matrix, bias) = theta.split_at(n_classes * d);
         let mut gradient = vec![0.0; theta.len()];
         let mut value = 0.0;
-        let labels = self.batches.iter().flat_map(|batch| &batch.labels);
-        for (x, label) in self.features.chunks_exact(d).zip(labels) {
-            let scores: Vec<f64> = matrix.chunks_exact(d).zip(bias).map(|(row, bias)| dot(row, x) + bias).collect();
+        let examples = self.batches.iter().flat_map(|batch| {
+            // Asked for anew each time, so that what a look costs is counted.
+            let features = network.features(batch);
+            batch.labels.iter().enumerate().map(move |(i, label)| (wide(features.row(i)), *label))
+        });
+        for (x, label) in examples {
+            let scores: Vec<f64> = matrix.chunks_exact(d).zip(bias).map(|(row, bias)| dot(row, &x) + bias).collect();
             let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let sum: f64 = scores.iter().map(|score| libm::exp(score - largest)).sum();
-            value += largest + libm::log(sum) - scores[*label as usize];
+            value += largest + libm::log(sum) - scores[label as usize];
             for (class, score) in scores.iter().enumerate() {
-                let slope = libm::exp(score - largest) / sum - f64::from(u8::from(class == *label as usize));
-                add(&mut gradient[class * d..(class + 1) * d], slope, x);
+                let slope = libm::exp(score - largest) / sum - f64::from(u8::from(class == label as usize));
+                add(&mut gradient[class * d..(class + 1) * d], slope, &x);
                 gradient[n_classes * d + class] += slope;
             }
         }
@@ -72,7 +73,8 @@ impl<'a> Objective<'a> {
                 add(&mut product, self.decay, vector);
                 product
             };
-            let (direction, _) = solve(product, &negative, 500, 1e-8);
+            // The system need not be solved better than Newton's next step would correct.
+            let (direction, _) = solve(product, &negative, 500, 1e-2);
             let before = wide(network.parameters());
             let mut length = 1.0;
             let better = (0..30).any(|_| {

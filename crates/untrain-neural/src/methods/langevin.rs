@@ -7,6 +7,7 @@ use super::accountant::Accountant;
 use super::convex::is_linear;
 use super::curvature::{cross_entropy_slopes, pieces};
 use super::feed::Feed;
+use super::fine_tune::tuning;
 use super::noisy_fine_tune::certified;
 use super::ranges::{between, over_zero, rate};
 use super::secret::NoiseSource;
@@ -21,7 +22,8 @@ use crate::network::Network;
 use crate::train::recompute;
 
 /// The parameters are shortened to the length C₀, then T times `θ ← θ − η (mean of clip_C₁(∇CE(x)) + λ θ) + √(2 η) s N(0, 1)` on batches
-/// of what is retained, the gradient of each example clipped by itself \[@chien2024\].
+/// of what is retained, the gradient of each example clipped by itself; then `min CE(retain)` without noise, which can tell nothing more
+/// \[@chien2024\].
 ///
 /// A network without hidden layers has a convex loss. There a step without clipping brings two starts together by `1 − η λ`, if η is at
 /// most `2 / (L + 2 λ)`, with `L = (max ‖x‖² + 1) / 2` over what is retained: η is shortened to that, nothing is clipped, nothing drifts,
@@ -33,7 +35,8 @@ use crate::train::recompute;
 ///
 /// # Complexity
 ///
-/// `n_steps` gradients of a batch, each example by itself where it is clipped. It stops after them.
+/// `n_steps` gradients of a batch, each example by itself where it is clipped, and `n_epochs` passes over what is retained. It stops
+/// after them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Langevin {
@@ -51,6 +54,10 @@ pub struct Langevin {
     pub learning_rate: f32,
     /// T, how many steps, 1 to 1000000.
     pub n_steps: u32,
+    /// How many passes repair the network, 0 to 1000.
+    pub n_epochs: u32,
+    /// The length of their steps, over 0 to 100.
+    pub tune_rate: f32,
     /// Where the noise comes from.
     #[serde(skip)]
     pub noise: NoiseSource,
@@ -59,7 +66,8 @@ pub struct Langevin {
 impl Default for Langevin {
     fn default() -> Self {
         let (epsilon, delta, noise) = (1.0, 1e-5, NoiseSource::Secret);
-        Self { epsilon, delta, radius: 1.0, clip: 0.02, decay: 1.0, learning_rate: 0.1, n_steps: 1000, noise }
+        let (radius, clip, decay, learning_rate, n_steps) = (1.0, 0.02, 1.0, 0.1, 1000);
+        Self { epsilon, delta, radius, clip, decay, learning_rate, n_steps, n_epochs: 10, tune_rate: 0.02, noise }
     }
 }
 
@@ -72,7 +80,9 @@ impl Hyperparameters for Langevin {
         between("decay", self.decay, 0.0, 100.0)?;
         rate("learning_rate", self.learning_rate)?;
         between("decay", f64::from(self.learning_rate) * self.decay, 0.0, 0.999_999)?;
-        within("n_steps", self.n_steps, 1, 1_000_000)
+        within("n_steps", self.n_steps, 1, 1_000_000)?;
+        within("n_epochs", self.n_epochs, 0, 1000)?;
+        rate("tune_rate", self.tune_rate)
     }
 }
 
@@ -91,7 +101,8 @@ impl Unlearn for Langevin {
             }
         }
         recompute(network, request.retain);
-        Ok(certified(self.noise, self.epsilon, self.delta, &accountant, 0))
+        tuning(request, self.n_epochs, self.tune_rate).train(network, request.retain)?;
+        Ok(certified(self.noise, self.epsilon, self.delta, &accountant, self.n_epochs))
     }
 }
 

@@ -209,7 +209,7 @@ pub const METHODS: &[Method] = &[
         "certifies what Newton's steps leave, in a network without hidden layers",
         "guo2020",
         ANY,
-        &[("beta", &[5e-4, 5e-3])],
+        &[("beta", &[0.02, 0.2])],
     )
     .secret(),
     Method::new::<NoisyFineTune>(
@@ -225,7 +225,7 @@ pub const METHODS: &[Method] = &[
         "forgets where it started by noisy steps on single gradients, certified",
         "chien2024",
         ANY,
-        &[("learning_rate", &[0.1, 0.05]), ("decay", &[1.0, 0.3])],
+        &[("tune_rate", &[0.02, 0.1]), ("n_epochs", &[10.0, 30.0])],
     )
     .secret(),
 ];

@@ -51,12 +51,12 @@ impl Removal {
             return Err(refusal("newton_removal needs a loss that is strongly convex, and the training has no weight decay", hint));
         }
         let n: usize = parts.iter().map(|examples| examples.len()).sum();
-        let budget = method.beta * n as f64;
+        let budget = method.beta * f64::from(weight_decay) * n as f64;
         let sigma = method.sigma(budget);
         let noise = method.noise.normals(network.parameters().len(), PURPOSE)?;
         let perturbation: Vec<f64> = noise.into_iter().map(|noise| sigma * noise).collect();
         let decay = f64::from(weight_decay);
-        let objective = Objective::new(network, parts, decay, &perturbation);
+        let objective = Objective::new(parts, decay, &perturbation);
         objective.descend(network, budget / f64::from(method.n_requests), method.n_steps);
         Ok(Self { method: method.clone(), perturbation, decay, budget, spent: 0.0 })
     }
@@ -68,7 +68,7 @@ impl Removal {
     /// [`untrain_core::Error::Unfit`] if the budget does not reach; nothing has changed then.
     pub fn forget(&mut self, network: &mut dyn Network, retain: &Examples) -> Result<Done> {
         let before = network.parameters().to_vec();
-        let objective = Objective::new(network, &[retain], self.decay, &self.perturbation);
+        let objective = Objective::new(&[retain], self.decay, &self.perturbation);
         let goal = (self.budget / f64::from(self.method.n_requests)).min(self.left());
         let (residual, n_steps) = objective.descend(network, goal, self.method.n_steps);
         if residual > self.left() || !residual.is_finite() {
@@ -122,7 +122,8 @@ pub struct NewtonRemoval {
     pub epsilon: f64,
     /// The certified delta, 1e-15 to 0.1.
     pub delta: f64,
-    /// The budget for residuals, for each record that was learned from, over 0 to 1e6: the perturbation is in proportion to it.
+    /// The budget for residuals, for each record that was learned from and in parts of the weight decay, over 0 to 1e6. The
+    /// perturbation is in proportion to it: it moves what the records leave undecided by about `5 beta / epsilon`.
     pub beta: f64,
     /// How many requests are to share the budget, 1 to 1000000.
     pub n_requests: u32,
@@ -135,7 +136,7 @@ pub struct NewtonRemoval {
 
 impl Default for NewtonRemoval {
     fn default() -> Self {
-        Self { epsilon: 1.0, delta: 1e-5, beta: 5e-4, n_requests: 10, n_steps: 20, noise: NoiseSource::Secret }
+        Self { epsilon: 1.0, delta: 1e-5, beta: 0.02, n_requests: 10, n_steps: 20, noise: NoiseSource::Secret }
     }
 }
 

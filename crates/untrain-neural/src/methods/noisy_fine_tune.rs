@@ -122,7 +122,7 @@ pub(super) fn certified(noise: NoiseSource, epsilon: f64, delta: f64, accountant
     let secret = if noise.is_secret() { "secret noise" } else { "noise from a known seed, which certifies nothing" };
     let stopped = format!(
         "after {n_steps} noisy steps and {n_epochs} epochs without noise; radius {radius}, contraction {contraction:.6}, drift {drift:.6}, \
-         sigma {sigma:.6}, delta {delta:e}, {secret}"
+         sigma {sigma:.3e}, delta {delta:e}, {secret}"
     );
     let guarantee = if noise.is_secret() { Guarantee::Certified { epsilon, delta } } else { Guarantee::Empirical };
     Done { guarantee, stopped }

@@ -130,17 +130,23 @@ fn doing_nothing_fails_and_a_retrain_passes() {
 }
 
 #[test]
-fn every_method_leaves_numbers_whose_bits_no_thread_decides() {
+fn every_method_leaves_numbers_that_neither_threads_nor_the_order_of_rows_decide() {
     for method in METHODS {
-        let run = |threads: usize| {
+        let problem = problem(method);
+        let run = |threads: usize, retain: &Examples, forget: &Examples| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| problem(method).after(short_of(method, None).as_ref()))
+            let mut network = problem.trained.clone();
+            let request = Request { retain, forget, ..problem.request() };
+            pool.install(|| short_of(method, None).unlearn(&mut network, &request)).unwrap();
+            network
         };
-        let (one, two) = (run(1), run(2));
+        let turned = |examples: &Examples| examples.select(&(0..examples.len()).rev().collect::<Vec<_>>());
+        let one = run(1, &problem.retain, &problem.forget);
+        let two = run(2, &turned(&problem.retain), &turned(&problem.forget));
         assert!(one.parameters().iter().all(|value| value.is_finite()), "{}", method.name);
         assert_eq!(method.replays, one.parameters() == two.parameters(), "{}", method.name);
         // A class of four cannot be more than four times as important for itself as for everything; the default asks for more.
-        let nothing = one.parameters() == problem(method).trained.parameters();
+        let nothing = one.parameters() == problem.trained.parameters();
         assert_eq!(nothing, ["ssd", "lfssd"].contains(&method.name), "{}", method.name);
     }
 }
@@ -170,7 +176,10 @@ fn a_search_begins_with_the_defaults() {
             assert!(values.len() <= 3 && method.search.len() <= 2);
         }
         assert!(!method.goals.is_empty() && !method.paper.is_empty());
+        assert_eq!(method.warning(method.goals[0]), None);
     }
+    let warning = Method::named("ssd").unwrap().warning(Goal::Random).unwrap();
+    assert_eq!(warning, "ssd was not made for a random subset, but for a class or a concept");
     assert_eq!(Method::named("salum").unwrap_err().nearest(), Some("salun"));
     let settings = [("share".to_owned(), 2.into())].into_iter().collect();
     assert!(Method::named("salun").unwrap().complete(settings).is_err());
@@ -239,6 +248,15 @@ fn the_divergence_from_a_bad_teacher_is_the_sum_over_classes() {
     let (value, gradient) = crate::loss::distillation(&logits, &[vec![1.0, 0.0, 0.0, 0.0]], 1.0);
     assert!((value - 4.0_f64.ln()).abs() < 1e-12);
     assert_eq!(gradient.values(), [-0.75, 0.25, 0.25, 0.25]);
+}
+
+/// Published code takes the divergence of logits that are no log-probabilities.
+#[test]
+fn a_divergence_is_one_of_probabilities() {
+    let row = [0.5, -1.0, 2.0, 0.0];
+    let shifted = crate::Logits::new(4, row.iter().map(|value| value + 8.0).collect());
+    let (value, gradient) = crate::loss::distillation(&shifted, &[crate::loss::softmax(&row, 4.0)], 4.0);
+    assert!(value.abs() < 1e-12 && gradient.values().iter().all(|slope| slope.abs() < 1e-7));
 }
 
 /// Published code labels all noise with class 0.
@@ -440,7 +458,7 @@ fn the_threshold_of_assd_is_a_percentile() {
 fn noisy_steps_bring_starts_as_near_as_their_certificate_says() {
     let noise = NoiseSource::Known(Seed(5));
     let noisy = NoisyFineTune { n_epochs: 0, n_steps: 10, noise, ..NoisyFineTune::default() };
-    let langevin = Langevin { n_steps: 10, noise, ..Langevin::default() };
+    let langevin = Langevin { n_epochs: 0, n_steps: 10, noise, ..Langevin::default() };
     let convex = Langevin { decay: 0.5, ..langevin.clone() };
     let cases: [(&dyn Unlearn, &Problem, Accountant); 3] = [
         (&noisy, &MISLABELLED, noisy.accountant()),
@@ -479,7 +497,7 @@ fn certified_networks_say_so_and_work() {
 fn newton_removal_takes_convex_losses_alone() {
     let refused = |problem: &Problem, training: &Training| {
         let request = Request { training, ..problem.request() };
-        let found = NewtonRemoval { n_steps: 3, ..NewtonRemoval::default() }.unlearn(&mut problem.trained.clone(), &request);
+        let found = NewtonRemoval { n_steps: 8, ..NewtonRemoval::default() }.unlearn(&mut problem.trained.clone(), &request);
         matches!(found, Err(Error::Core(CoreError::Unfit { hint, .. })) if !hint.is_empty())
     };
     assert!(refused(&MISLABELLED, &MISLABELLED.training));
@@ -499,8 +517,8 @@ fn a_budget_for_removals_is_spent_over_requests_and_then_refuses() {
         n_retained -= 1;
         let retain = all.select(&(0..n_retained).collect::<Vec<_>>());
         let before = network.parameters().to_vec();
-        // Two steps for each leave more than many would.
-        let hasty = NewtonRemoval { n_steps: 2, ..method.clone() };
+        // Few steps for each leave more than many would.
+        let hasty = NewtonRemoval { n_steps: 3, ..method.clone() };
         match removal.with(hasty).forget(&mut network, &retain) {
             Ok(_) => left.push(removal.left()),
             Err(error) => {
@@ -525,7 +543,7 @@ fn less_epsilon_takes_a_larger_perturbation() {
 #[test]
 fn the_residual_is_the_gradient_at_the_optimum_that_is_left() {
     let perturbation: Vec<f64> = (0..CONVEX.trained.parameters().len()).map(|i| normal(8, i as u64)).collect();
-    let objective = convex::Objective::new(&CONVEX.trained, &[&CONVEX.retain], 0.05, &perturbation);
+    let objective = convex::Objective::new(&[&CONVEX.retain], 0.05, &perturbation);
     let (_, gradient, residual) = objective.at(&CONVEX.trained);
     let mut expected = curvature::mean_gradient(&CONVEX.trained, &CONVEX.retain).1;
     let n = CONVEX.retain.len() as f64;
@@ -580,5 +598,23 @@ fn every_method_serves_a_residual_network() {
             "{}",
             method.name
         );
+    }
+}
+
+#[test]
+fn the_documentation_has_every_method_and_what_it_was_made_for() {
+    let text = include_str!("../../../../docs/methods.md");
+    for method in METHODS {
+        let name = format!("`{}`", method.name);
+        let row = text.lines().find(|line| line.starts_with('|') && line.split('|').nth(1).is_some_and(|cell| cell.contains(&name)));
+        let cells: Vec<&str> = row.unwrap_or_else(|| panic!("{} is in no row", method.name)).split('|').map(str::trim).collect();
+        let letter = |goal: &Goal| match goal {
+            Goal::Random => "R",
+            Goal::Class => "C",
+            Goal::Concept => "K",
+            Goal::Poison => "P",
+        };
+        let goals = method.goals.iter().map(letter).collect::<Vec<_>>().join(" ");
+        assert!(cells[2] == goals || !method.replays, "{}: {} is not {goals}", method.name, cells[2]);
     }
 }

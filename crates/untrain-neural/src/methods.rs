@@ -3,11 +3,14 @@
 //! A method is a struct of hyperparameters that implements [`Unlearn`], in a file of its own, and an entry of [`METHODS`].
 //! It is written against [`Network`] alone. Its cost is counted outside of it, by [`Metered`].
 
+pub mod accountant;
 mod assd;
+mod attribution;
 mod bad_teacher;
 mod boundary_expand;
 mod boundary_shrink;
 mod cf_k;
+mod convex;
 mod ct;
 mod curvature;
 mod delete;
@@ -20,13 +23,16 @@ mod fisher;
 mod gradient_ascent;
 mod jit;
 mod l1_sparse;
+mod langevin;
 mod lfssd;
 mod list;
 mod meter;
 mod msg;
 mod neggrad_plus;
 mod newton;
+mod newton_removal;
 mod noise;
+mod noisy_fine_tune;
 mod perturb;
 mod prune_reinit;
 mod random_labels;
@@ -34,6 +40,8 @@ mod ranges;
 mod reset_layers;
 mod salun;
 mod scrub;
+mod search;
+mod secret;
 mod shrink_perturb;
 mod ssd;
 mod trust_region;
@@ -52,7 +60,9 @@ use crate::examples::Examples;
 use crate::network::Network;
 use crate::train::{NormPolicy, Training, recompute};
 
+pub use accountant::Accountant;
 pub use assd::Assd;
+pub use attribution::{lds, spearman, tracin_scores};
 pub use bad_teacher::BadTeacher;
 pub use boundary_expand::BoundaryExpand;
 pub use boundary_shrink::BoundaryShrink;
@@ -66,19 +76,24 @@ pub use fisher::Fisher;
 pub use gradient_ascent::GradientAscent;
 pub use jit::Jit;
 pub use l1_sparse::L1Sparse;
+pub use langevin::Langevin;
 pub use lfssd::Lfssd;
 pub use list::METHODS;
 pub use meter::{Cost, Metered};
 pub use msg::Msg;
 pub use neggrad_plus::NegGradPlus;
 pub use newton::Newton;
+pub use newton_removal::{NewtonRemoval, Removal};
 pub use noise::Noise;
+pub use noisy_fine_tune::NoisyFineTune;
 pub use perturb::{Course, PerturbAndRepair, Perturbation, Teaching};
 pub use prune_reinit::PruneReinit;
 pub use random_labels::RandomLabels;
 pub use reset_layers::ResetLayers;
 pub use salun::SalUn;
 pub use scrub::Scrub;
+pub use search::{Criterion, Found, Tried, search};
+pub use secret::NoiseSource;
 pub use shrink_perturb::ShrinkPerturb;
 pub use ssd::Ssd;
 pub use undo::Undo;
@@ -233,6 +248,11 @@ impl Method {
         Self { name, about, paper, goals, search, replays: true, complete: complete::<M>, make: make::<M> }
     }
 
+    /// One whose noise nobody can draw again.
+    const fn secret(self) -> Self {
+        Self { replays: false, ..self }
+    }
+
     /// The method of a name.
     ///
     /// # Errors
@@ -244,6 +264,15 @@ impl Method {
             let reason = format!("there is no method \"{name}\"; there is {}", names.join(", "));
             CoreError::Parameter { name: "method".to_owned(), reason, nearest: nearest(name, names) }
         })
+    }
+
+    /// What to tell whoever uses the method for a goal that it was not made for.
+    pub fn warning(&self, goal: Goal) -> Option<String> {
+        if self.goals.contains(&goal) {
+            return None;
+        }
+        let goals: Vec<&str> = self.goals.iter().map(|goal| goal.name()).collect();
+        Some(format!("{} was not made for {}, but for {}", self.name, goal.name(), goals.join(" or ")))
     }
 
     /// All hyperparameters, the defaults for those that `settings` leaves out.

@@ -5,7 +5,10 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use untrain_core::eigen;
 
+use super::vectors::{dot, narrow, wide};
+use crate::layers::add_columns;
 use crate::layout::{Layout, Part};
+use crate::product::{Matrix, add_product};
 
 /// A layer's weight and bias as one matrix, `(outputs, inputs + 1)`, and a basis for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,8 +18,7 @@ pub(super) struct Basis {
     n_outputs: usize,
     /// How many columns the matrix has, with that of the bias.
     n_columns: usize,
-    /// How many positions of a kernel there are, and channels in each: the columns of a weight have the positions innermost,
-    /// what comes in has the channels innermost.
+    /// How many positions a kernel has: they are innermost in a weight, and channels are in what comes in, and here.
     taps: usize,
     /// First the sum of `a aᵀ`, then its eigenvectors as rows.
     inputs: Vec<f64>,
@@ -50,27 +52,33 @@ impl Basis {
         weights.map(basis).collect()
     }
 
-    /// What comes in at a position, in the order of the matrix's columns.
-    fn column(&self, input: &[f32]) -> Vec<f64> {
-        let channels = input.len() / self.taps;
-        let at = |column: usize| f64::from(input[column % self.taps * channels + column / self.taps]);
-        let mut column: Vec<f64> = (0..input.len()).map(at).collect();
-        column.resize(self.n_columns, 1.0);
-        column
-    }
-
-    fn positions<'a>(&'a self, inputs: &'a [f32], outputs: &'a [f32]) -> impl Iterator<Item = (Vec<f64>, Vec<f64>)> + 'a {
-        let n_inputs = self.weight.len() / self.n_outputs;
-        let rows = inputs.chunks_exact(n_inputs).zip(outputs.chunks_exact(self.n_outputs));
-        rows.map(|(input, output)| (self.column(input), output.iter().copied().map(f64::from).collect()))
+    fn n_inputs(&self) -> usize {
+        self.weight.len() / self.n_outputs
     }
 
     /// Adds what an example says to the covariances.
     pub(super) fn add_covariance(&mut self, inputs: &[f32], outputs: &[f32]) {
-        for (a, g) in self.positions(inputs, outputs).collect::<Vec<_>>() {
-            add_outer(&mut self.inputs, &a, &a);
-            add_outer(&mut self.outputs, &g, &g);
+        let (n_inputs, n_columns, n_positions) = (self.n_inputs(), self.n_columns, outputs.len() / self.n_outputs);
+        let square = |values: &[f32], width: usize| {
+            let mut square = vec![0.0; width * width];
+            let values = Matrix::new(values, n_positions, width);
+            add_product(values.transposed(), &values, &mut square);
+            square
+        };
+        for (row, sums) in self.inputs.chunks_exact_mut(n_columns).zip(square(inputs, n_inputs).chunks_exact(n_inputs)) {
+            row.iter_mut().zip(sums).for_each(|(place, sum)| *place += f64::from(*sum));
         }
+        if self.bias.is_some() {
+            let mut sums = vec![0.0; n_inputs];
+            add_columns(inputs, &mut sums);
+            for (i, sum) in sums.into_iter().map(f64::from).enumerate() {
+                self.inputs[i * n_columns + n_inputs] += sum;
+                self.inputs[n_inputs * n_columns + i] += sum;
+            }
+            self.inputs[n_inputs * n_columns + n_inputs] += n_positions as f64;
+        }
+        let sums = square(outputs, self.n_outputs);
+        self.outputs.iter_mut().zip(sums).for_each(|(place, sum)| *place += f64::from(sum));
     }
 
     /// Makes of the covariances their eigenvectors.
@@ -86,29 +94,36 @@ impl Basis {
 
     /// Adds the squares of an example's gradient, in this basis, times `share`.
     pub(super) fn add_squares(&mut self, inputs: &[f32], outputs: &[f32], share: f64) {
-        let positions: Vec<_> = self.positions(inputs, outputs).collect();
-        let in_basis = if let [(a, g)] = &positions[..] {
+        let (n_inputs, n_positions) = (self.n_inputs(), outputs.len() / self.n_outputs);
+        let in_basis = if n_positions == 1 {
             // One product of two vectors: they are turned, and not the matrix.
-            let (a, g) = (times(&self.inputs, a), times(&self.outputs, g));
-            let mut turned = vec![0.0; self.squares.len()];
-            add_outer(&mut turned, &g, &a);
-            turned
+            let mut input = wide(inputs);
+            input.resize(self.n_columns, 1.0);
+            let (a, g) = (times(&self.inputs, &input), times(&self.outputs, &wide(outputs)));
+            g.iter().flat_map(|g| a.iter().map(move |a| g * a)).collect()
         } else {
-            let mut gradient = vec![0.0; self.squares.len()];
-            positions.iter().for_each(|(a, g)| add_outer(&mut gradient, g, a));
-            self.turned(&gradient)
+            let mut weight = vec![0.0; self.n_outputs * n_inputs];
+            let (a, g) = (Matrix::new(inputs, n_positions, n_inputs), Matrix::new(outputs, n_positions, self.n_outputs));
+            add_product(g.transposed(), &a, &mut weight);
+            let mut bias = vec![0.0; self.n_outputs];
+            add_columns(outputs, &mut bias);
+            let rows = weight.chunks_exact(n_inputs).zip(bias);
+            let matrix = rows.flat_map(|(row, bias)| row.iter().copied().chain((self.n_columns > n_inputs).then_some(bias)));
+            self.turned(&matrix.map(f64::from).collect::<Vec<_>>())
         };
         self.squares.iter_mut().zip(in_basis).for_each(|(sum, value)| *sum += share * value * value);
     }
 
+    /// A matrix in this basis.
     fn turned(&self, matrix: &[f64]) -> Vec<f64> {
-        let half = product(&self.outputs, matrix, self.n_outputs, self.n_columns);
-        product_transposed(&half, &self.inputs, self.n_columns)
+        let half = product(&self.outputs, matrix, self.n_outputs, self.n_columns, false);
+        product(&half, &self.inputs, self.n_columns, self.n_columns, true)
     }
 
+    /// And back.
     fn turned_back(&self, matrix: &[f64]) -> Vec<f64> {
-        let half = product(&transposed(&self.outputs, self.n_outputs), matrix, self.n_outputs, self.n_columns);
-        product_transposed(&half, &transposed(&self.inputs, self.n_columns), self.n_columns)
+        let half = product(&transposed(&self.outputs, self.n_outputs), matrix, self.n_outputs, self.n_columns, false);
+        product(&half, &self.inputs, self.n_columns, self.n_columns, false)
     }
 
     /// The mean of the curvature.
@@ -116,49 +131,48 @@ impl Basis {
         self.squares.iter().sum::<f64>() / self.squares.len().max(1) as f64
     }
 
+    /// How much of a gradient with just these squares is left after a solution with it: `Σ s / (s + damping)`.
+    #[cfg(test)]
+    pub(super) fn own_share(&self, damping: f64) -> f64 {
+        self.squares.iter().map(|square| square / (square + damping)).sum()
+    }
+
     /// Puts into `to` the solution of this layer's part of `vector`.
     pub(super) fn solve(&self, vector: &[f64], damping: f64, to: &mut [f64]) {
-        let n_inputs = self.weight.len() / self.n_outputs;
+        let (n_inputs, channels) = (self.n_inputs(), self.n_inputs() / self.taps);
+        // Where a column of the matrix stands in a row of the weight.
+        let place = |column: usize| column % channels * self.taps + column / channels;
         let mut matrix = Vec::with_capacity(self.squares.len());
         for output in 0..self.n_outputs {
-            matrix.extend_from_slice(&vector[self.weight.clone()][output * n_inputs..(output + 1) * n_inputs]);
+            let row = &vector[self.weight.clone()][output * n_inputs..(output + 1) * n_inputs];
+            matrix.extend((0..n_inputs).map(|column| row[place(column)]));
             matrix.extend(self.bias.iter().map(|bias| vector[bias.start + output]));
         }
         let mut turned = self.turned(&matrix);
         turned.iter_mut().zip(&self.squares).for_each(|(value, square)| *value /= square + damping);
         let solved = self.turned_back(&turned);
         for (output, row) in solved.chunks_exact(self.n_columns).enumerate() {
-            to[self.weight.clone()][output * n_inputs..(output + 1) * n_inputs].copy_from_slice(&row[..n_inputs]);
+            let weight = &mut to[self.weight.clone()][output * n_inputs..(output + 1) * n_inputs];
+            (0..n_inputs).for_each(|column| weight[place(column)] = row[column]);
             self.bias.iter().for_each(|bias| to[bias.start + output] = row[n_inputs]);
         }
     }
 }
 
-fn add_outer(sum: &mut [f64], left: &[f64], right: &[f64]) {
-    for (row, left) in sum.chunks_exact_mut(right.len()).zip(left) {
-        row.iter_mut().zip(right).for_each(|(sum, right)| *sum += left * right);
-    }
-}
-
 /// A square matrix times a vector.
 fn times(matrix: &[f64], vector: &[f64]) -> Vec<f64> {
-    matrix.chunks_exact(vector.len()).map(|row| super::vectors::dot(row, vector)).collect()
+    matrix.chunks_exact(vector.len()).map(|row| dot(row, vector)).collect()
 }
 
-/// A square matrix of `n` rows times one of `columns` columns.
-fn product(left: &[f64], right: &[f64], n: usize, columns: usize) -> Vec<f64> {
-    let mut product = vec![0.0; n * columns];
-    for (row, left) in product.chunks_exact_mut(columns).zip(left.chunks_exact(n)) {
-        for (left, right) in left.iter().zip(right.chunks_exact(columns)) {
-            row.iter_mut().zip(right).for_each(|(sum, right)| *sum += left * right);
-        }
-    }
-    product
-}
-
-/// A matrix times the transpose of a square one of `n` rows.
-fn product_transposed(left: &[f64], right: &[f64], n: usize) -> Vec<f64> {
-    left.chunks_exact(n).flat_map(|row| times(right, row)).collect()
+/// The product of a matrix of rows of `n` and one of `n` rows of `columns`, or of its transpose, in single precision: its fast product
+/// is in a fixed order, and curvature is an estimate anyway.
+fn product(left: &[f64], right: &[f64], n: usize, columns: usize, transpose: bool) -> Vec<f64> {
+    let rows = left.len() / n;
+    let (left, right) = (narrow(left), narrow(right));
+    let right = if transpose { Matrix::new(&right, columns, n).transposed() } else { Matrix::new(&right, n, columns) };
+    let mut product = vec![0.0; rows * columns];
+    add_product(Matrix::new(&left, rows, n), &right, &mut product);
+    wide(&product)
 }
 
 fn transposed(matrix: &[f64], n: usize) -> Vec<f64> {

@@ -53,6 +53,11 @@ impl EkFac {
         self.damping
     }
 
+    #[cfg(test)]
+    pub(super) fn own_share(&self) -> f64 {
+        self.layers.iter().map(|layer| layer.own_share(self.damping)).sum()
+    }
+
     /// The inverse of the damped curvature times a vector as long as the parameters; 0 where it covers nothing.
     pub fn solve(&self, vector: &[f64]) -> Vec<f64> {
         let mut solution = vec![0.0; self.n_parameters];

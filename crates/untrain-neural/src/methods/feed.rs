@@ -32,6 +32,11 @@ impl<'a> Feed<'a> {
         Self { examples, size: size.max(1), augmentation: request.training.augmentation, seed: request.seed }
     }
 
+    /// Examples as they are.
+    pub(super) fn plain(self) -> Self {
+        Self { augmentation: Augmentation::None, ..self }
+    }
+
     pub(super) fn n_batches(&self) -> usize {
         self.examples.len().div_ceil(self.size)
     }

@@ -2,11 +2,13 @@
 
 use super::Goal::{Class, Concept, Poison, Random};
 use super::{
-    Assd, BadTeacher, BoundaryExpand, BoundaryShrink, CfK, Ct, Delete, EkFacStep, EuK, FineTune, Fisher, GradientAscent, Jit, L1Sparse,
-    Lfssd, Method, Msg, NegGradPlus, Newton, Noise, PruneReinit, RandomLabels, ResetLayers, SalUn, Scrub, ShrinkPerturb, Ssd, Undo, Unsir,
-    WoodFisher,
+    Assd, BadTeacher, BoundaryExpand, BoundaryShrink, CfK, Ct, Delete, EkFacStep, EuK, FineTune, Fisher, Goal, GradientAscent, Jit,
+    L1Sparse, Langevin, Lfssd, Method, Msg, NegGradPlus, Newton, NewtonRemoval, Noise, NoisyFineTune, PruneReinit, RandomLabels,
+    ResetLayers, SalUn, Scrub, ShrinkPerturb, Ssd, Undo, Unsir, WoodFisher,
 };
 
+/// A certificate holds whatever is forgotten.
+const ANY: &[Goal] = &[Random, Class, Concept, Poison];
 const RATES: &[f64] = &[0.02, 0.005, 0.1];
 
 /// The methods; to add one is to add an entry.
@@ -202,4 +204,28 @@ pub const METHODS: &[Method] = &[
         &[Class, Concept],
         &[("lambda", &[1.0, 0.1])],
     ),
+    Method::new::<NewtonRemoval>(
+        "newton_removal",
+        "certifies what Newton's steps leave, in a network without hidden layers",
+        "guo2020",
+        ANY,
+        &[("beta", &[0.02, 0.2])],
+    )
+    .secret(),
+    Method::new::<NoisyFineTune>(
+        "noisy_fine_tune",
+        "forgets where it started by noisy steps, certified, and repairs",
+        "koloskova2025",
+        ANY,
+        &[("tune_rate", &[0.02, 0.1]), ("n_epochs", &[10.0, 30.0])],
+    )
+    .secret(),
+    Method::new::<Langevin>(
+        "langevin",
+        "forgets where it started by noisy steps on single gradients, certified",
+        "chien2024",
+        ANY,
+        &[("tune_rate", &[0.02, 0.1]), ("n_epochs", &[10.0, 30.0])],
+    )
+    .secret(),
 ];

@@ -101,11 +101,24 @@ static MISLABELLED: LazyLock<Problem> = LazyLock::new(|| Problem::new(|i, _| one
 static CLASS: LazyLock<Problem> = LazyLock::new(|| Problem::new(|_, label| label == 2, false, &[32]));
 
 fn problem(method: &Method) -> &'static Problem {
-    if method.goals[0] == Goal::Class { &CLASS } else { &MISLABELLED }
+    match method.goals[0] {
+        _ if method.name == "newton_removal" => &CONVEX,
+        Goal::Class => &CLASS,
+        _ => &MISLABELLED,
+    }
 }
 
 fn default_of(name: &str) -> Box<dyn Unlearn> {
     Method::named(name).unwrap().with(Settings::new()).unwrap()
+}
+
+/// A method with its defaults, but for lengths that only cost time here.
+fn short_of(method: &Method, n_epochs: Option<u32>) -> Box<dyn Unlearn> {
+    let defaults = method.complete(Settings::new()).unwrap();
+    let lengths =
+        [("n_epochs", n_epochs), ("n_steps", Some(5)), ("n_gradients", Some(16)), ("n_noise_batches", Some(2)), ("n_draws", Some(2))];
+    let known = lengths.into_iter().filter(|(key, value)| value.is_some() && defaults.contains_key(*key));
+    method.with(known.map(|(key, value)| (key.to_owned(), value.into())).collect()).unwrap()
 }
 
 #[test]
@@ -117,17 +130,23 @@ fn doing_nothing_fails_and_a_retrain_passes() {
 }
 
 #[test]
-fn every_method_leaves_numbers_whose_bits_no_thread_decides() {
+fn every_method_leaves_numbers_that_neither_threads_nor_the_order_of_rows_decide() {
     for method in METHODS {
-        let run = |threads: usize| {
+        let problem = problem(method);
+        let run = |threads: usize, retain: &Examples, forget: &Examples| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| problem(method).after(default_of(method.name).as_ref()))
+            let mut network = problem.trained.clone();
+            let request = Request { retain, forget, ..problem.request() };
+            pool.install(|| short_of(method, None).unlearn(&mut network, &request)).unwrap();
+            network
         };
-        let (one, two) = (run(1), run(2));
+        let turned = |examples: &Examples| examples.select(&(0..examples.len()).rev().collect::<Vec<_>>());
+        let one = run(1, &problem.retain, &problem.forget);
+        let two = run(2, &turned(&problem.retain), &turned(&problem.forget));
         assert!(one.parameters().iter().all(|value| value.is_finite()), "{}", method.name);
         assert_eq!(method.replays, one.parameters() == two.parameters(), "{}", method.name);
         // A class of four cannot be more than four times as important for itself as for everything; the default asks for more.
-        let nothing = one.parameters() == problem(method).trained.parameters();
+        let nothing = one.parameters() == problem.trained.parameters();
         assert_eq!(nothing, ["ssd", "lfssd"].contains(&method.name), "{}", method.name);
     }
 }
@@ -157,7 +176,10 @@ fn a_search_begins_with_the_defaults() {
             assert!(values.len() <= 3 && method.search.len() <= 2);
         }
         assert!(!method.goals.is_empty() && !method.paper.is_empty());
+        assert_eq!(method.warning(method.goals[0]), None);
     }
+    let warning = Method::named("ssd").unwrap().warning(Goal::Random).unwrap();
+    assert_eq!(warning, "ssd was not made for a random subset, but for a class or a concept");
     assert_eq!(Method::named("salum").unwrap_err().nearest(), Some("salun"));
     let settings = [("share".to_owned(), 2.into())].into_iter().collect();
     assert!(Method::named("salun").unwrap().complete(settings).is_err());
@@ -226,6 +248,15 @@ fn the_divergence_from_a_bad_teacher_is_the_sum_over_classes() {
     let (value, gradient) = crate::loss::distillation(&logits, &[vec![1.0, 0.0, 0.0, 0.0]], 1.0);
     assert!((value - 4.0_f64.ln()).abs() < 1e-12);
     assert_eq!(gradient.values(), [-0.75, 0.25, 0.25, 0.25]);
+}
+
+/// Published code takes the divergence of logits that are no log-probabilities.
+#[test]
+fn a_divergence_is_one_of_probabilities() {
+    let row = [0.5, -1.0, 2.0, 0.0];
+    let shifted = crate::Logits::new(4, row.iter().map(|value| value + 8.0).collect());
+    let (value, gradient) = crate::loss::distillation(&shifted, &[crate::loss::softmax(&row, 4.0)], 4.0);
+    assert!(value.abs() < 1e-12 && gradient.values().iter().all(|slope| slope.abs() < 1e-7));
 }
 
 /// Published code labels all noise with class 0.
@@ -318,7 +349,7 @@ fn the_step_of_newton_leads_to_the_retrain() {
 #[test]
 fn newton_never_raises_the_loss_of_what_is_retained() {
     for problem in [&*MISLABELLED, &*CLASS, &*CONVEX] {
-        let network = problem.after(&Newton { damping: 1e-6, radius: 1e3, ..Newton::default() });
+        let network = problem.after(&Newton { damping: 1e-6, radius: 1e3, n_steps: 20, ..Newton::default() });
         let loss = |network: &dyn Network| curvature::mean_loss(network, &problem.retain);
         assert!(loss(&network) <= loss(&problem.trained));
     }
@@ -379,8 +410,20 @@ fn factors_of_one_example_are_its_gradient() {
         let (g, x) = (&gradient[layer.clone()], &solution[layer]);
         let expected = 1.0 / (vectors::dot(g, g) + factors.damping());
         let far = g.iter().zip(x).map(|(g, x)| (g * expected - x).abs()).fold(0.0, f64::max);
-        assert!(far <= 1e-6 * expected * vectors::norm(g));
+        assert!(far <= 1e-5 * expected * vectors::norm(g));
     }
+}
+
+/// Of one example the squares are those of its gradient in the basis, so that both know the same order of a kernel's columns.
+#[test]
+fn factors_know_where_the_columns_of_kernels_stand() {
+    let one = MISLABELLED.retain.select(&[0]);
+    let network = Layered::new(Architecture::Cnn { channels: vec![3, 5], hidden: 6 }, one.shape(), N_CLASSES, 8, Seed(1)).unwrap();
+    let factors = EkFac::factors(&network, &one, 1, 1.0, Seed(1));
+    let mut gradient = Vec::new();
+    ek_fac::for_each_drawn_gradient(&network, &one, Seed(1), |found| gradient = vectors::wide(found));
+    let share = vectors::dot(&gradient, &factors.solve(&gradient));
+    assert!((share - factors.own_share()).abs() < 1e-3 * share, "{share} {}", factors.own_share());
 }
 
 #[test]
@@ -390,7 +433,7 @@ fn factors_turn_kernels_there_and_back() {
     let factors = EkFac::factors(&network, &examples, 4, 1e12, Seed(1));
     let vector: Vec<f64> = (0..network.parameters().len()).map(|i| normal(1, i as u64)).collect();
     let solution = factors.solve(&vector);
-    assert!(vector.iter().zip(&solution).all(|(v, x)| (x * factors.damping() - v).abs() < 1e-6));
+    assert!(vector.iter().zip(&solution).all(|(v, x)| (x * factors.damping() - v).abs() < 1e-5));
     let kept: EkFac = serde_json::from_str(&serde_json::to_string(&factors).unwrap()).unwrap();
     assert!(kept.solve(&vector).iter().zip(&solution).all(|(a, b)| (a - b).abs() <= 1e-9 * b.abs()));
 }
@@ -420,4 +463,170 @@ fn the_threshold_of_assd_is_a_percentile() {
     let changed = network.parameters().iter().zip(CLASS.trained.parameters()).filter(|(a, b)| a != b).count();
     let expected = network.parameters().len() as f64 * 26.0_f64.ln() / 100.0;
     assert!((changed as f64 - expected).abs() <= 2.0, "{changed} {expected} {}", done.stopped);
+}
+
+/// With the same noise on both sides, what is left of the distance between two starts is what the certificate says at most.
+#[test]
+fn noisy_steps_bring_starts_as_near_as_their_certificate_says() {
+    let noise = NoiseSource::Known(Seed(5));
+    let noisy = NoisyFineTune { n_epochs: 0, n_steps: 10, noise, ..NoisyFineTune::default() };
+    let langevin = Langevin { n_epochs: 0, n_steps: 10, noise, ..Langevin::default() };
+    let convex = Langevin { decay: 0.5, ..langevin.clone() };
+    let cases: [(&dyn Unlearn, &Problem, Accountant); 3] = [
+        (&noisy, &MISLABELLED, noisy.accountant()),
+        (&langevin, &MISLABELLED, langevin.accountant(&MISLABELLED.retain, false).0),
+        (&convex, &CONVEX, convex.accountant(&CONVEX.retain, true).0),
+    ];
+    for (method, problem, accountant) in cases {
+        let ends = [&problem.trained, &problem.fresh, &problem.retrained[0]].map(|start| {
+            let mut network = start.clone();
+            let done = method.unlearn(&mut network, &problem.request()).unwrap();
+            assert_eq!(done.guarantee, Guarantee::Empirical, "a known seed certifies nothing");
+            network
+        });
+        for end in &ends[1..] {
+            let found = distance(&ends[0], end);
+            assert!(found > 0.0 && found <= accountant.shift() * (1.0 + 1e-4), "{found} {}", accountant.shift());
+        }
+    }
+    let (accountant, rate) = convex.accountant(&CONVEX.retain, true);
+    assert!(accountant.drift == 0.0 && rate <= 0.1 && (accountant.epsilon(1e-5) - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn certified_networks_say_so_and_work() {
+    let promised = Guarantee::Certified { epsilon: 1.0, delta: 1e-5 };
+    for (name, problem) in [("noisy_fine_tune", &*MISLABELLED), ("langevin", &*CONVEX), ("newton_removal", &*CONVEX)] {
+        let mut network = problem.trained.clone();
+        let done = default_of(name).unlearn(&mut network, &problem.request()).unwrap();
+        assert_eq!(done.guarantee, promised);
+        assert!(accuracy(&network, &problem.test) > 0.7, "{name}: {}", accuracy(&network, &problem.test));
+        assert!(problem.is_forgotten(&network), "{name}: {}", accuracy(&network, &problem.forget));
+    }
+}
+
+#[test]
+fn newton_removal_takes_convex_losses_alone() {
+    let refused = |problem: &Problem, training: &Training| {
+        let request = Request { training, ..problem.request() };
+        let found = NewtonRemoval { n_steps: 8, ..NewtonRemoval::default() }.unlearn(&mut problem.trained.clone(), &request);
+        matches!(found, Err(Error::Core(CoreError::Unfit { hint, .. })) if !hint.is_empty())
+    };
+    assert!(refused(&MISLABELLED, &MISLABELLED.training));
+    assert!(refused(&CONVEX, &Training { weight_decay: 0.0, ..CONVEX.training.clone() }));
+    assert!(!refused(&CONVEX, &CONVEX.training));
+}
+
+#[test]
+fn a_budget_for_removals_is_spent_over_requests_and_then_refuses() {
+    let all = CONVEX.everything();
+    let method = NewtonRemoval { noise: NoiseSource::Known(Seed(3)), n_requests: 3, ..NewtonRemoval::default() };
+    let mut network = CONVEX.trained.clone();
+    let mut removal = Removal::learn(&mut network, &[&all], 0.05, &method).unwrap();
+    let mut left = vec![removal.left()];
+    let mut n_retained = all.len();
+    let refusal = loop {
+        n_retained -= 1;
+        let retain = all.select(&(0..n_retained).collect::<Vec<_>>());
+        let before = network.parameters().to_vec();
+        // Few steps for each leave more than many would.
+        let hasty = NewtonRemoval { n_steps: 3, ..method.clone() };
+        match removal.with(hasty).forget(&mut network, &retain) {
+            Ok(_) => left.push(removal.left()),
+            Err(error) => {
+                assert!(network.parameters() == before);
+                break error.to_string();
+            }
+        }
+        assert!(left.len() < 200);
+    };
+    assert!(left.len() > 2 && left.is_sorted_by(|a, b| a > b), "{left:?}");
+    assert!(refusal.contains("is left of the budget"), "{refusal}");
+}
+
+/// Published code has a bound that grows looser as epsilon falls.
+#[test]
+fn less_epsilon_takes_a_larger_perturbation() {
+    let sigma = |epsilon| NewtonRemoval { epsilon, ..NewtonRemoval::default() }.sigma(1.0);
+    assert!(sigma(0.1) > sigma(1.0) && sigma(1.0) > sigma(10.0));
+    assert!((sigma(1.0) - (2.0 * 150_000.0_f64.ln()).sqrt()).abs() < 1e-12);
+}
+
+#[test]
+fn the_residual_is_the_gradient_at_the_optimum_that_is_left() {
+    let perturbation: Vec<f64> = (0..CONVEX.trained.parameters().len()).map(|i| normal(8, i as u64)).collect();
+    let objective = convex::Objective::new(&[&CONVEX.retain], 0.05, &perturbation);
+    let (_, gradient, residual) = objective.at(&CONVEX.trained);
+    let mut expected = curvature::mean_gradient(&CONVEX.trained, &CONVEX.retain).1;
+    let n = CONVEX.retain.len() as f64;
+    vectors::add(&mut expected, 0.05, &vectors::wide(CONVEX.trained.parameters()));
+    vectors::add(&mut expected, 1.0 / n, &perturbation);
+    assert!((residual - n * vectors::norm(&expected)).abs() < 1e-4 * residual);
+    assert!(expected.iter().zip(&gradient).all(|(a, b)| (a - b).abs() < 1e-5));
+    let mut network = CONVEX.trained.clone();
+    assert!(objective.descend(&mut network, 1e-3, 30).0 <= 1e-3);
+}
+
+#[test]
+fn a_search_is_charged_and_finds_what_forgets() {
+    let network = Metered::new(&CLASS.trained);
+    let method = Method::named("boundary_expand").unwrap();
+    let found = search(method, &Settings::new(), &network, &CLASS.request(), Criterion::of(Goal::Class)).unwrap();
+    assert_eq!(found.tried.len(), 3);
+    let values: Vec<f64> = found.tried.iter().filter_map(|tried| tried.value).collect();
+    assert!(values.iter().all(|value| *value >= found.value) && found.value < values[0], "{values:?}");
+    // Each candidate is ten epochs of what is forgotten, and is asked about all parts.
+    assert_eq!(network.cost().gradients, 3 * 10 * CLASS.forget.len() as u64);
+    assert!(network.cost().forwards > 0);
+    let named = [("learning_rate".to_owned(), 0.01.into())].into_iter().collect();
+    let found = search(method, &named, &network, &CLASS.request(), Criterion::Forgotten).unwrap();
+    assert_eq!((found.tried.len(), found.settings["learning_rate"].as_f64()), (1, Some(0.01)));
+}
+
+#[test]
+fn a_search_passes_by_what_diverges() {
+    let method = Method::named("neggrad_plus").unwrap();
+    let settings = [("learning_rate".to_owned(), 100.into())].into_iter().collect();
+    let found = search(method, &settings, &MISLABELLED.trained, &MISLABELLED.request(), Criterion::ValidationGap);
+    assert!(matches!(found, Err(Error::Core(CoreError::Unfit { .. }))), "{found:?}");
+}
+
+/// Convolutions and normalisation, and what is remembered of it, go through every method too.
+#[test]
+fn every_method_serves_a_residual_network() {
+    let all = images(24, 1);
+    let (forget, retain) = (all.select(&[2, 6, 10]), all.select(&(11..24).collect::<Vec<_>>()));
+    let architecture = Architecture::Resnet { depth: 8, width: 4 };
+    let fresh = Layered::new(architecture, all.shape(), N_CLASSES, 8, Seed(1)).unwrap();
+    let training = Training { n_epochs: 2, learning_rate: 0.01, norm: NormPolicy::Recompute, ..CLASS.training.clone() };
+    let mut trained = fresh.clone();
+    training.train(&mut trained, &all).unwrap();
+    let request = Request { retain: &retain, forget: &forget, training: &training, fresh: &fresh, seed: Seed(11) };
+    for method in METHODS.iter().filter(|method| !["newton_removal", "unsir"].contains(&method.name)) {
+        let mut network = trained.clone();
+        short_of(method, Some(1)).unlearn(&mut network, &request).unwrap_or_else(|error| panic!("{}: {error}", method.name));
+        assert!(
+            network.parameters() != trained.parameters() || ["ssd", "lfssd", "newton", "ek_fac"].contains(&method.name),
+            "{}",
+            method.name
+        );
+    }
+}
+
+#[test]
+fn the_documentation_has_every_method_and_what_it_was_made_for() {
+    let text = include_str!("../../../../docs/methods.md");
+    for method in METHODS {
+        let name = format!("`{}`", method.name);
+        let row = text.lines().find(|line| line.starts_with('|') && line.split('|').nth(1).is_some_and(|cell| cell.contains(&name)));
+        let cells: Vec<&str> = row.unwrap_or_else(|| panic!("{} is in no row", method.name)).split('|').map(str::trim).collect();
+        let letter = |goal: &Goal| match goal {
+            Goal::Random => "R",
+            Goal::Class => "C",
+            Goal::Concept => "K",
+            Goal::Poison => "P",
+        };
+        let goals = method.goals.iter().map(letter).collect::<Vec<_>>().join(" ");
+        assert!(cells[2] == goals || !method.replays, "{}: {} is not {goals}", method.name, cells[2]);
+    }
 }

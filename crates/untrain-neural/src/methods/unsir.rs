@@ -96,7 +96,7 @@ impl Unlearn for Unsir {
         for (_, batch) in Feed::new(request, request.retain).epoch(1) {
             walk.down(network, &batch, &mut |logits| cross_entropy(logits, &batch.labels))?;
         }
-        Ok(Done::empirical(format!("after impairing with noise for {} classes and one epoch of repair", classes.len())))
+        Ok(Done::empirical(format!("after noise for each class to forget ({}) and one epoch of repair", classes.len())))
     }
 }
 

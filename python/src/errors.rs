@@ -85,6 +85,7 @@ fn class(error: &untrain::Error, data: &Bound<'_, PyDict>) -> PyResult<&'static 
         | untrain::Error::NotStated { .. }
         | untrain::Error::StillWaiting
         | untrain::Error::NoTrail { .. } => "TrailRefused",
+        error if error.is_usage() => "RequestRefused",
         _ => "StoreFailed",
     })
 }

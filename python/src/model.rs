@@ -257,14 +257,16 @@ fn table(
     Ok(if let Some(subject) = subject { table.with_subject(subject) } else { table })
 }
 
-/// The learners: name, tasks, and the hyperparameters with their defaults as JSON.
+/// The learners that need nothing said: name, tasks, and the hyperparameters with their defaults as JSON. One that does, as a head on
+/// a frozen network does, has no defaults.
 #[pyfunction]
 pub(crate) fn learners(py: Python<'_>) -> PyResult<Vec<(&'static str, Vec<&'static str>, String)>> {
     let described = |entry: &'static untrain::LearnerEntry| {
-        let defaults = written("recipe", &Recipe::new(entry.name, &[], None)?.params)?;
-        Ok((entry.name, entry.tasks.iter().map(|task| task.name()).collect(), defaults))
+        let recipe = Recipe::new(entry.name, &[], None).ok()?;
+        let tasks = entry.tasks.iter().map(|task| task.name()).collect();
+        Some(written("recipe", &recipe.params).map(|defaults| (entry.name, tasks, defaults)))
     };
-    LEARNERS.iter().map(described).collect::<Result<_>>().map_err(|error| raised(py, error))
+    LEARNERS.iter().filter_map(described).collect::<Result<_>>().map_err(|error| raised(py, error))
 }
 
 /// The error of a model that a panic left half changed: it is of no use any more.

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use untrain::clock::{self, Regime};
 use untrain::import::{self, Roles, Source};
 use untrain::{
-    Access, AuditOptions, AuditProgress, Digest, Engine, Error, ExposureOptions, ForgetOptions, ImportOptions, Importance, ModelReport,
-    OpenOptions, PlanOptions, Recipe, Result, Returning, Scope, TrainOptions, VersionReport, verifier_key,
+    Access, AuditOptions, AuditProgress, Chosen, Digest, Engine, Error, ExposureOptions, ForgetOptions, ImportOptions, Importance,
+    ModelReport, OpenOptions, PlanOptions, Recipe, Result, Returning, Scope, TrainOptions, VersionReport, verifier_key,
 };
 use untrain_ledger::keys::{Role, SecretKey};
 use untrain_ledger::policy::Policy;
@@ -109,6 +109,8 @@ struct Forget {
     defer: bool,
     hold: Option<String>,
     verify: bool,
+    /// A method of unlearning and its hyperparameters, in place of exact forgetting.
+    method: Option<Chosen>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -426,9 +428,9 @@ impl RecipeOf {
 
 impl Forget {
     fn read(self) -> Result<ForgetOptions> {
-        let Self { subjects, models, ignore_unknown, dry_run, request, regime, received, defer, hold, verify } = self;
+        let Self { subjects, models, ignore_unknown, dry_run, request, regime, received, defer, hold, verify, method } = self;
         let received_ms = received.as_deref().map(clock::moment).transpose()?;
-        Ok(ForgetOptions { subjects, ignore_unknown, dry_run, models, key: request, regime, received_ms, defer, hold, verify })
+        Ok(ForgetOptions { subjects, ignore_unknown, dry_run, models, key: request, regime, received_ms, defer, hold, verify, method })
     }
 }
 

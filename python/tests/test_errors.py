@@ -121,3 +121,27 @@ def errors_survive_a_pickle():
         untrain.RidgeClassifier().fit(X, Y, ids=range(20)).forget("z")
     again = pickle.loads(pickle.dumps(raised.value))
     assert (type(again), str(again), again.ids) == (untrain.UnknownIds, str(raised.value), ["z"])
+
+
+def an_index_that_is_not_unique_is_refused():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, index=["a", "a", *map(str, range(18))])
+    with pytest.raises(untrain.DuplicateId) as error:
+        untrain.RidgeClassifier().fit(frame, Y)
+    assert error.value.id == "a"
+    model = untrain.RidgeClassifier().fit(frame.set_axis(map(str, range(20))), Y)
+    with pytest.raises(untrain.DuplicateId):
+        model.learn(frame.set_axis(["z", "z", *map(str, range(30, 48))]), Y)
+    assert len(model.records) == 20
+
+
+def a_command_lines_hints_are_told_in_the_words_of_python():
+    from untrain.errors import _translated
+
+    for hint, expected in {
+        "import the file again with --target COLUMN": "import the file again with target=COLUMN",
+        "`untrain keys trust KEY` has the policy trust it": "store.trust() has the policy trust it",
+        "name a file to evaluate on, or import with --holdout 0.2": "name a file to evaluate on, or import with holdout=0.2",
+        "--ignore-unknown passes over such ids": "ignore_unknown=True passes over such ids",
+    }.items():
+        assert _translated(hint) == expected

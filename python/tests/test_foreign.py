@@ -25,14 +25,14 @@ def _others():
     try:
         import xgboost
 
-        yield xgboost.XGBClassifier(n_estimators=5, max_depth=3)
-        yield xgboost.XGBRegressor(n_estimators=5, max_depth=3)
+        yield xgboost.XGBClassifier(n_estimators=5, max_depth=3, n_jobs=1)
+        yield xgboost.XGBRegressor(n_estimators=5, max_depth=3, n_jobs=1)
     except ImportError:
         pass
     try:
         import lightgbm
 
-        yield lightgbm.LGBMClassifier(n_estimators=5, min_child_samples=2, verbose=-1)
+        yield lightgbm.LGBMClassifier(n_estimators=5, min_child_samples=2, n_jobs=1, verbose=-1)
     except ImportError:
         pass
 

@@ -12,6 +12,7 @@ from sklearn import pipeline as pipelines  # noqa: E402
 from sklearn.compose import ColumnTransformer  # noqa: E402
 from sklearn.linear_model import SGDClassifier  # noqa: E402
 from sklearn.preprocessing import StandardScaler  # noqa: E402
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor  # noqa: E402
 from sklearn.utils import estimator_checks  # noqa: E402
 
 
@@ -24,6 +25,21 @@ def all_checks_of_scikit_learn_pass(estimator):
     # Arrays of other libraries than NumPy are an experiment of SciPy's, which is off unless the environment says otherwise.
     assert {result["check_name"] for result in results if result["status"] == "skipped"} <= {"check_array_api_input"}
     assert sum(result["status"] == "passed" for result in results) >= (39 if estimator._task is None else 49)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        untrain.TextClassifier(),
+        untrain.sisa(DecisionTreeClassifier(), n_shards=2),
+        untrain.sisa(DecisionTreeRegressor(), n_shards=2),
+    ],
+    ids=repr,
+)
+def all_checks_that_apply_pass(estimator):
+    results = estimator_checks.check_estimator(estimator, on_fail=None, on_skip=None)
+    assert not {result["check_name"]: str(result["exception"]) for result in results if result["status"] == "failed"}
 
 
 def a_grid_is_searched_by_either_name(data):

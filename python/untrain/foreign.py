@@ -24,7 +24,7 @@ from .errors import (
 )
 from .pipelines import warn_of_memory
 from .results import Guarantee, Verification
-from .tables import is_pandas, texts
+from .tables import check_shape, is_pandas, target, texts
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -233,6 +233,7 @@ class Foreign:
 
     def _fit(self, X: Any, y: Any, ids: Any, train: Train) -> Self:
         self._check()
+        X = _table(X)
         names, named = _named(X, ids)
         rows = _Rows.of(self, X, y, names)
         fresh = type(self)(**self.get_params(deep=False))
@@ -260,7 +261,7 @@ class Foreign:
         return self._learn(X, y, ids, _locally)
 
     def _learn(self, X: Any, y: Any, ids: Any, train: Train) -> Guarantee:
-        rows = self._forgettable()
+        rows, X = self._forgettable(), _table(X)
         names, named = _named(X, ids)
         if not named:
             raise NoIds("records can be learnt only by ids", "give ids=… to learn")
@@ -388,6 +389,7 @@ class Foreign:
     def _outputs(self, X: Any) -> list[tuple[Trained, Any]]:
         """What each shard says of rows."""
         self._forgettable_or_not()
+        X = _table(X)
         return [(trained, _said(trained, X)) for trained in self._shards.values()]
 
     # Protocols
@@ -398,7 +400,11 @@ class Foreign:
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import get_tags
 
-        return get_tags(self.estimator)
+        tags = get_tags(self.estimator)
+        tags.input_tags.sparse = tags.target_tags.multi_output = False
+        if tags.classifier_tags is not None:
+            tags.classifier_tags.multi_label = False
+        return tags
 
     def __repr__(self) -> str:
         return f"untrain.sisa({self.estimator!r}, n_shards={self.n_shards}, n_slices={self.n_slices})"
@@ -440,7 +446,7 @@ class ForeignClassifier(Foreign):
 
         classes = self.classes_.tolist()
         outputs = self._outputs(X)
-        mean = np.zeros((_n_rows(X), len(classes)))
+        mean = np.zeros((len(outputs[0][1]), len(classes)))
         for trained, said in outputs:
             if said.ndim == 1 or self.aggregation == "vote":
                 places = said.astype(int) if said.ndim == 1 else said.argmax(axis=1)
@@ -487,13 +493,11 @@ class _Rows(NamedTuple):
     def of(cls, model: Foreign, X: Any, y: Any, ids: list[str], known: _Rows | None = None) -> _Rows:
         import numpy as np
 
-        X = X if hasattr(X, "iloc") or hasattr(X, "dtype") else np.asarray(X)
-        if X.ndim != 2:
-            raise SchemaMismatch(f"Expected 2D array, got {X.ndim}D array instead", "Reshape your data: X.reshape(-1, 1)")
-        y = np.asarray(y)
-        y = y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y
-        if y.ndim != 1 or not len(y) == _n_rows(X) == len(ids):
-            raise SchemaMismatch(f"there are {_n_rows(X)} rows, {len(y) if y.ndim else 0} targets and {len(ids)} ids")
+        # What our own estimators refuse as targets is refused here too; the estimator gets them in their own type.
+        target(y, model._task == "classification")
+        y = np.asarray(y).reshape(-1)
+        if not len(y) == _n_rows(X) == len(ids):
+            raise SchemaMismatch(f"there are {_n_rows(X)} rows, {len(y)} targets and {len(ids)} ids")
         columns = tuple(map(str, X.columns)) if hasattr(X, "columns") else None
         if known is not None:
             if (X.shape[1], columns) != (known.width, known.columns):
@@ -648,6 +652,20 @@ def _named(X: Any, ids: Any) -> tuple[list[str], bool]:
     if ids is None:
         return [str(row) for row in range(_n_rows(X))], False
     return texts(ids), True
+
+
+def _table(X: Any) -> Any:
+    """A frame as it is, and anything else as an array."""
+    if hasattr(X, "tocsr"):
+        raise TypeError("Sparse data was passed, but dense data is required. Use X.toarray() to convert it.")
+    if not hasattr(X, "iloc"):
+        import numpy as np
+
+        X = np.asarray(X)
+    if X.ndim != 2:
+        raise SchemaMismatch(f"Expected 2D array, got {X.ndim}D array instead", "Reshape your data: X.reshape(-1, 1)")
+    check_shape(X.shape)
+    return X
 
 
 def _n_rows(X: Any) -> int:

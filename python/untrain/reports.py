@@ -16,7 +16,7 @@ class ColumnReport(Report):
     name: str
     """Its name."""
     kind: str
-    """``numeric``, ``boolean`` or ``categorical``."""
+    """``numeric``, ``boolean``, ``categorical`` or ``image``."""
     role: str
     """What it is for."""
     declared: bool
@@ -25,6 +25,8 @@ class ColumnReport(Report):
     """How many records lack a value."""
     distinct: int
     """How many different values there are."""
+    shape: dict[str, Any] | None = None
+    """The shape of its images, if it holds any."""
 
 
 @dataclass(frozen=True)

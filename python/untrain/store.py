@@ -161,6 +161,7 @@ class Store:
         missing: Sequence[str] = (),
         holdout: float | tuple[str, str] | None = None,
         delimiter: str | None = None,
+        labels: str | os.PathLike[str] | None = None,
         replace: bool = False,
         forgotten: Literal["refuse", "skip", "accept"] = "refuse",
     ) -> reports.DatasetReport:
@@ -188,6 +189,8 @@ class Store:
             Records that models never see: a share, or those with a value in a column.
         delimiter : str, optional
             What separates the values of a CSV file.
+        labels : path, optional
+            The file of labels that belongs to a file of images.
         replace : bool
             Whether a dataset of the same name gives way, with its models.
         forgotten : {"refuse", "skip", "accept"}
@@ -215,6 +218,7 @@ class Store:
             "missing": list(missing),
             "holdout": held,
             "delimiter": delimiter,
+            "labels": None if labels is None else os.fspath(labels),
         }
         return self._report("DatasetReport", "import", given, dataset=dataset, roles=roles, replace=replace, forgotten=forgotten)
 
@@ -301,6 +305,8 @@ class Store:
         defer: bool = False,
         hold: str | None = None,
         verify: bool = False,
+        method: str = "exact",
+        params: Mapping[str, Any] | None = None,
         receipt: str | os.PathLike[str] | None = None,
     ) -> reports.RequestReport:
         """Forgets records: in the dataset and in every model that was trained on it.
@@ -335,6 +341,10 @@ class Store:
             A legal hold, and why: the models forget, and the records are kept.
         verify : bool
             Whether to retrain every model and compare before anything is published.
+        method : str
+            How to forget: ``"exact"``, or for networks a method of unlearning that promises less.
+        params : mapping, optional
+            Hyperparameters of the method.
         receipt : path, optional
             Where to write the receipt, with what shows the requester whose records it is about: later that is erased.
 
@@ -357,6 +367,7 @@ class Store:
             "defer": defer,
             "hold": hold,
             "verify": verify,
+            "method": None if method == "exact" else (method, dict(params or {})),
         }
         report = self._report("RequestReport", "forget", dataset=dataset, ids=named, condition=where, options=options)
         if receipt is not None and report.request is not None and not dry_run and not defer:

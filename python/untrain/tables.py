@@ -50,7 +50,7 @@ def _pandas(X: Any) -> Features:
         raise SchemaMismatch("some columns are named by text and others are not", "X.columns = X.columns.astype(str)")
     # Columns that are only numbered are an array's.
     names = list(X.columns) if named else _numbered(X.shape[1])
-    _check_shape((len(X), len(names)))
+    check_shape((len(X), len(names)))
     if all(getattr(dtype, "kind", "O") in "fiu" and not hasattr(dtype, "na_value") for dtype in X.dtypes):
         return Features(_array(X.to_numpy()), names, True, named, X.index, len(X))
     plain = X.set_axis(names, axis=1).reset_index(drop=True)
@@ -78,7 +78,7 @@ def _array(X: Any) -> Any:
     if array.ndim != 2:
         hint = "Reshape your data: X.reshape(-1, 1) if it has a single feature, X.reshape(1, -1) if it is a single sample"
         raise SchemaMismatch(f"Expected 2D array, got {array.ndim}D array instead", hint)
-    _check_shape(array.shape)
+    check_shape(array.shape)
     if array.dtype not in (np.float32, np.float64):
         try:
             array = array.astype(np.float64)
@@ -93,7 +93,8 @@ def _numbered(n: int) -> list[str]:
     return [f"x{i}" for i in range(n)]
 
 
-def _check_shape(shape: tuple[int, ...]) -> None:
+def check_shape(shape: tuple[int, ...]) -> None:
+    """Refuses a table without rows or columns."""
     for n, what in zip(shape, ("sample", "feature"), strict=True):
         if n == 0:
             raise SchemaMismatch(f"Found array with 0 {what}(s) (shape={tuple(shape)}) while a minimum of 1 is required.")

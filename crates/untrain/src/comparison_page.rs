@@ -39,7 +39,7 @@ fn frontier(page: &mut Html, report: &Comparison) {
          at all. The line is a network that was trained from the beginning, without the records, and stopped after as many steps: a method above the line buys \
          less than that. The dashed line is the second retrain, which is right by its nature; the dotted one the original, which forgot nothing.",
     );
-    page.raw("<div class=\"figures\">\n");
+    page.raw("<div class=\"figures two\">\n");
     type Game = fn(&ComparisonRow) -> Option<f64>;
     let games: [(&str, &str, Game); 3] = [
         ("efficacy", "Told from a retrain (AUC)", |row| row.efficacy.as_ref().map(|measured| measured.value)),

@@ -265,7 +265,9 @@ impl Table<'_> {
                 continue;
             };
             let time = |curve: &[f64]| relearn::time(curve, original[0], RELEARNT_TO);
-            ratios.extend(relearn::ain(time(own)?, time(retrained)?));
+            // A retrained network that is as sure already has nothing to relearn, and nothing to compare with.
+            let Some(of_retrained) = time(retrained)?.filter(|steps| *steps > 0) else { continue };
+            ratios.extend(relearn::ain(time(own)?, Some(of_retrained)));
         }
         Ok((!ratios.is_empty()).then(|| ratios.iter().sum::<f64>() / ratios.len() as f64))
     }

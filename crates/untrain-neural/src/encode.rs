@@ -252,16 +252,15 @@ fn samples(data: &Dataset, feature: &str, shape: Shape) -> Result<Vec<u8>> {
     let values = data.values(place);
     let mut samples = Vec::with_capacity(data.len() * shape.len());
     for i in 0..data.len() {
-        match values.image(i).filter(|image| Shape::from(image.shape()) == shape) {
-            Some(image) => samples.extend_from_slice(image.samples),
-            None => {
-                let (column, id) = (feature.to_owned(), data.id(i).to_owned());
-                let reason = format!(
-                    "it is no image of {} × {} pixels and {} channels, which the model was trained on",
-                    shape.height, shape.width, shape.channels
-                );
-                return Err(Error::Value { column, id, reason });
-            }
+        if let Some(image) = values.image(i).filter(|image| Shape::from(image.shape()) == shape) {
+            samples.extend_from_slice(image.samples)
+        } else {
+            let (column, id) = (feature.to_owned(), data.id(i).to_owned());
+            let reason = format!(
+                "it is no image of {} × {} pixels and {} channels, which the model was trained on",
+                shape.height, shape.width, shape.channels
+            );
+            return Err(Error::Value { column, id, reason });
         }
     }
     Ok(samples)

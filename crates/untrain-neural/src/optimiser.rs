@@ -128,13 +128,13 @@ mod tests {
             })
         };
         let close = |found: [f32; 3], expected: [f32; 3]| found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 2e-6);
-        assert!(close(path(Rule::Sgd), [0.9490000, 0.9221510, 0.8870647]), "{:?}", path(Rule::Sgd));
+        assert!(close(path(Rule::Sgd), [0.949, 0.922_151, 0.887_064_7]), "{:?}", path(Rule::Sgd));
         assert!(close(path(Rule::Adam), ADAM), "{:?}", path(Rule::Adam));
         assert!(close(path(Rule::AdamW), ADAMW), "{:?}", path(Rule::AdamW));
     }
 
-    const ADAM: [f32; 3] = [0.9000000, 0.8633641, 0.8230847];
-    const ADAMW: [f32; 3] = [0.8990000, 0.8635404, 0.8247377];
+    const ADAM: [f32; 3] = [0.9, 0.863_364_1, 0.823_084_7];
+    const ADAMW: [f32; 3] = [0.899, 0.863_540_4, 0.824_737_7];
 
     #[test]
     fn what_is_masked_stays_whatever_momentum_and_decay_would_do() {

@@ -129,6 +129,7 @@ struct Strip<'a> {
 impl pulp::NullaryFnOnce for Strip<'_> {
     type Output = ();
 
+    #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
     #[inline(always)]
     fn call(self) {
         let Self { strips, panel, product, stride, height, width } = self;

@@ -31,6 +31,8 @@ impl Comparison {
     }
 }
 
+type Game = fn(&ComparisonRow) -> Option<f64>;
+
 fn frontier(page: &mut Html, report: &Comparison) {
     page.section("At equal cost");
     page.paragraph(
@@ -40,7 +42,6 @@ fn frontier(page: &mut Html, report: &Comparison) {
          less than that. The dashed line is the second retrain, which is right by its nature; the dotted one the original, which forgot nothing.",
     );
     page.raw("<div class=\"figures two\">\n");
-    type Game = fn(&ComparisonRow) -> Option<f64>;
     let games: [(&str, &str, Game); 3] = [
         ("efficacy", "Told from a retrain (AUC)", |row| row.efficacy.as_ref().map(|measured| measured.value)),
         ("privacy", "Forgotten told from never seen (AUC)", |row| row.privacy.as_ref().map(|measured| measured.value)),

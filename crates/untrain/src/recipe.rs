@@ -392,7 +392,7 @@ fn complete_head(settings: Settings) -> Result<Settings> {
     let mut params: HeadParams = hyperparameters::read(&complete::<HeadParams>(settings)?)?;
     let refuse = |reason: String| Error::Parameter { name: "weights".to_owned(), reason, nearest: None };
     let path = std::fs::canonicalize(&params.weights).map_err(|error| refuse(format!("cannot read {}: {error}", params.weights)))?;
-    params.weights = path.to_str().ok_or_else(|| refuse("its path is no text".to_owned()))?.to_owned();
+    path.to_str().ok_or_else(|| refuse("its path is no text".to_owned()))?.clone_into(&mut params.weights);
     if params.weights_sha256.is_empty() {
         let bytes = std::fs::read(&path).map_err(|error| refuse(format!("cannot read {}: {error}", params.weights)))?;
         params.weights_sha256 = Digest::of(&bytes).to_string();

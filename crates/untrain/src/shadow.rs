@@ -295,7 +295,7 @@ pub(crate) fn in_worlds<T: Send>(n_worlds: usize, work: impl Fn(usize) -> Result
     std::thread::scope(|scope| {
         let one_thread = || {
             let result = match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
-                Ok(pool) => pool.install(&all),
+                Ok(pool) => pool.install(all),
                 Err(_) => all(),
             };
             if result.is_err() {

@@ -130,7 +130,7 @@ fn methods_stand_beside_what_has_to_be_there() {
     assert!(page.contains("fine_tune") && page.contains("second retrain") && page.ends_with("</html>\n"));
     assert_eq!(page.matches("<svg").count(), 3);
     let again = engine.compare("network", &options, &|_| ()).unwrap();
-    let told = |report: &untrain::Comparison| report.rows.iter().map(|row| (row.efficacy.clone(), row.privacy.clone())).collect::<Vec<_>>();
+    let told = |report: &untrain::Comparison| report.rows.iter().map(|row| (row.efficacy, row.privacy)).collect::<Vec<_>>();
     assert_eq!(told(&again), told(&report));
 
     let few = CompareOptions { audit: AuditOptions { n_worlds: Some(4), ..AuditOptions::default() }, methods: Vec::new(), goal: None };

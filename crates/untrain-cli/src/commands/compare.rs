@@ -1,5 +1,6 @@
 //! `compare`: methods of unlearning side by side, with what is needed to judge them.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -159,7 +160,7 @@ fn human(report: &Comparison) -> String {
     }
     text += &render(shown, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     for failed in &report.failed {
-        text += &format!("{}: not compared: {}\n", failed.name, failed.reason);
+        let _ = writeln!(text, "{}: not compared: {}", failed.name, failed.reason);
     }
     text += "\nAreas under curves: 0.5 is not told at all. Vs scratch: what a method has more than a network trained anew, without the records, for as many steps: more\ntold of who was forgotten, and more accuracy on records never seen. An asterisk: not made for this goal.\n";
     text

@@ -33,6 +33,7 @@ pub(crate) struct Conv {
 
 /// For each pixel of a target and each tap a pixel of the source.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "a number of taps is called one")]
 struct Taps {
     n_taps: usize,
     source_pixels: usize,
@@ -225,6 +226,7 @@ struct Windows<'a> {
 impl pulp::NullaryFnOnce for Windows<'_> {
     type Output = ();
 
+    #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
     #[inline(always)]
     fn call(self) {
         let Self { taps, pixels, source, zeros, panel, target, stride, width } = self;
@@ -271,6 +273,7 @@ struct Outer<'a> {
 impl pulp::NullaryFnOnce for Outer<'_> {
     type Output = ();
 
+    #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
     #[inline(always)]
     fn call(self) {
         let Self { taps, source, from, target, to, weights } = self;

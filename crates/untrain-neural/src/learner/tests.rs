@@ -62,7 +62,7 @@ struct Memory {
 
 impl Keep for Memory {
     fn wants(&self, step: usize) -> bool {
-        step % 3 == 0 && self.killed_at.is_none_or(|last| step <= last)
+        step.is_multiple_of(3) && self.killed_at.is_none_or(|last| step <= last)
     }
 
     fn find(&self, training: &Digest) -> Option<Vec<u8>> {

@@ -91,14 +91,13 @@ impl Engine {
         let names: Vec<&str> = point_ids.iter().map(String::as_str).collect();
         // The first world says how long one takes, and is played with the bits that it keeps whatever their number.
         contest.study.bits = Membership::draw(seed, options.n_worlds.unwrap_or(MIN_WORLDS), &names);
-        let n_worlds = match options.n_worlds {
-            Some(n) => n,
-            None => {
-                let timer = Instant::now();
-                contest.round(0)?;
-                let seconds = timer.elapsed().as_secs_f64().max(1e-6) / rayon::current_num_threads() as f64;
-                ((options.budget.as_secs_f64() / seconds) as usize / 2 * 2).clamp(MIN_WORLDS, MOST_WORLDS)
-            }
+        let n_worlds = if let Some(n) = options.n_worlds {
+            n
+        } else {
+            let timer = Instant::now();
+            contest.round(0)?;
+            let seconds = timer.elapsed().as_secs_f64().max(1e-6) / rayon::current_num_threads() as f64;
+            ((options.budget.as_secs_f64() / seconds) as usize / 2 * 2).clamp(MIN_WORLDS, MOST_WORLDS)
         };
         contest.study.bits = Membership::draw(seed, n_worlds, &names);
         let done = AtomicUsize::new(0);
@@ -147,6 +146,8 @@ fn guessed(points: &untrain_core::Dataset, training: &untrain_core::Dataset) -> 
     if classes.len() == 1 && classes.iter().all(whole) { Goal::Class } else { Goal::Random }
 }
 
+type Measure = fn(&ComparisonRow) -> Option<f64>;
+
 /// What all worlds said, to be made rows of.
 struct Table<'a> {
     contest: &'a Contest<'a>,
@@ -158,19 +159,19 @@ struct Table<'a> {
 impl Table<'_> {
     fn rows(&self, chosen: &[(&'static Method, Map<String, Value>)]) -> Result<(Vec<ComparisonRow>, Vec<FailedMethod>)> {
         let mut rows = vec![
-            self.row("original", RowKind::Original, self.of(|round| &round.original))?,
-            self.row("retrain", RowKind::Retrained, self.of(|round| &round.retrained))?,
-            self.row("second retrain", RowKind::Second, self.of(|round| &round.second))?,
+            self.row("original", RowKind::Original, &self.of(|round| &round.original))?,
+            self.row("retrain", RowKind::Retrained, &self.of(|round| &round.retrained))?,
+            self.row("second retrain", RowKind::Second, &self.of(|round| &round.second))?,
         ];
         for (place, share) in SHARES.iter().enumerate() {
-            rows.push(self.row(&format!("scratch, {:.0} %", 100.0 * share), RowKind::Scratch, self.of(|round| &round.scratch[place]))?);
+            rows.push(self.row(&format!("scratch, {:.0} %", 100.0 * share), RowKind::Scratch, &self.of(|round| &round.scratch[place]))?);
         }
         let (n_controls, mut failed) = (rows.len(), Vec::new());
         for (place, ((method, settings), contender)) in chosen.iter().zip(&self.contest.methods).enumerate() {
             let found: Result<Vec<&Row>, &String> = self.rounds.iter().map(|round| round.methods[place].as_ref()).collect();
             match found {
                 Ok(found) => {
-                    let row = self.row(&contender.name, RowKind::Method, found)?;
+                    let row = self.row(&contender.name, RowKind::Method, &found)?;
                     let suits = method.goals.contains(&self.goal);
                     let (about, paper, settings) = (Some(method.about), Some(method.paper), Some(settings.clone()));
                     rows.push(ComparisonRow { about, paper, suits, settings, ..row });
@@ -178,7 +179,6 @@ impl Table<'_> {
                 Err(reason) => failed.push(FailedMethod { name: contender.name.clone(), reason: reason.clone() }),
             }
         }
-        type Measure = fn(&ComparisonRow) -> Option<f64>;
         let [efficacy, privacy]: [Measure; 2] =
             [|row| row.efficacy.as_ref().map(|found| found.value), |row| row.privacy.as_ref().map(|found| found.value)];
         let (controls, methods) = rows.split_at_mut(n_controls);
@@ -198,7 +198,7 @@ impl Table<'_> {
         self.rounds.iter().map(which).collect()
     }
 
-    fn row(&self, name: &str, kind: RowKind, rows: Vec<&Row>) -> Result<ComparisonRow> {
+    fn row(&self, name: &str, kind: RowKind, rows: &[&Row]) -> Result<ComparisonRow> {
         let mean = |values: Vec<f64>| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
         let bits = &self.contest.study.bits;
         let forget = rows.iter().enumerate().filter_map(|(world, row)| {
@@ -206,7 +206,7 @@ impl Table<'_> {
         });
         let accuracy =
             |set: usize| mean(rows.iter().filter_map(|row| row.said[set].outputs().ok()?.accuracy()).filter(|a| a.is_finite()).collect());
-        let [efficacy, privacy] = if kind == RowKind::Retrained { [None, None] } else { self.games(&rows)? };
+        let [efficacy, privacy] = if kind == RowKind::Retrained { [None, None] } else { self.games(rows)? };
         let mut seconds: Vec<f64> = rows.iter().map(|row| row.seconds).collect();
         seconds.sort_unstable_by(f64::total_cmp);
         let steps = mean(rows.iter().map(|row| row.steps).collect()).unwrap_or_default();
@@ -228,7 +228,7 @@ impl Table<'_> {
             accuracy_holdout: if self.contest.study.holdout.is_empty() { None } else { accuracy(1) },
             efficacy,
             privacy,
-            relearning: self.relearning(&rows)?,
+            relearning: self.relearning(rows)?,
             rounding: mean(rows.iter().filter_map(|row| row.rounded.map(|[before, after]| after - before)).collect()),
             over_scratch: None,
         })
@@ -254,7 +254,7 @@ impl Table<'_> {
         let options =
             untrain_audit::Options { seed: Seed(self.options.seed), level: self.options.level, ..untrain_audit::Options::default() };
         let found = audit_by(&worlds, &options, |metric| metric == EFFICACY || metric == PRIVACY)?;
-        let of = |metric: &str| found.evidence.iter().find(|evidence| evidence.metric == metric).map(|evidence| evidence.candidate.clone());
+        let of = |metric: &str| found.evidence.iter().find(|evidence| evidence.metric == metric).map(|evidence| evidence.candidate);
         Ok([of(EFFICACY), of(PRIVACY)])
     }
 

@@ -1,6 +1,7 @@
 //! What does a training step of a network cost beside PyTorch's, and one deletion from its shards beside what the plan expects?
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -200,7 +201,7 @@ impl Report {
         }
         let mut text = table.text();
         if !self.versions.is_empty() {
-            text += &format!("\n{}\n", listed(&self.versions));
+            let _ = writeln!(text, "\n{}", listed(&self.versions));
         }
         if !self.shards.is_empty() {
             let titles = [
@@ -229,7 +230,8 @@ impl Report {
                     equal(row.equal),
                 ]);
             }
-            text += &format!("\n{}", table.text());
+            text.push('\n');
+            text += &table.text();
         }
         text
     }

@@ -253,7 +253,7 @@ fn samples(data: &Dataset, feature: &str, shape: Shape) -> Result<Vec<u8>> {
     let mut samples = Vec::with_capacity(data.len() * shape.len());
     for i in 0..data.len() {
         if let Some(image) = values.image(i).filter(|image| Shape::from(image.shape()) == shape) {
-            samples.extend_from_slice(image.samples)
+            samples.extend_from_slice(image.samples);
         } else {
             let (column, id) = (feature.to_owned(), data.id(i).to_owned());
             let reason = format!(

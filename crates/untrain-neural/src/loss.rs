@@ -62,11 +62,12 @@ pub fn distillation(logits: &Logits, teacher: &[Vec<f64>], temperature: f64) -> 
 mod tests {
     use super::*;
 
+    type Fixed<'a> = &'a dyn Fn(&Logits) -> (f64, Logits);
+
     #[test]
     fn slopes_are_what_differences_say() {
         let values = vec![0.3, -1.0, 2.0, 0.1, 0.0, -0.5];
         let teacher = vec![softmax(&[1.0, 0.0, -1.0], 2.0), vec![0.0, 1.0, 0.0]];
-        type Fixed<'a> = &'a dyn Fn(&Logits) -> (f64, Logits);
         let losses: [Fixed<'_>; 2] = [&|logits| cross_entropy(logits, &[2, 0]), &|logits| distillation(logits, &teacher, 2.0)];
         for loss in losses {
             let (_, gradient) = loss(&Logits::new(3, values.clone()));

@@ -108,7 +108,7 @@ pub fn search(method: &Method, settings: &Settings, network: &dyn Network, reque
 }
 
 /// All combinations of the values to try, those of the first key slowest.
-fn combinations(method: &Method, settings: &Settings) -> Vec<Settings> {
+pub(super) fn combinations(method: &Method, settings: &Settings) -> Vec<Settings> {
     let free = method.search.iter().filter(|(key, _)| !settings.contains_key(*key));
     free.fold(vec![settings.clone()], |all, (key, values)| {
         let with = |settings: &Settings, value: f64| {

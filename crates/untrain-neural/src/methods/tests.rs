@@ -177,6 +177,10 @@ fn a_search_begins_with_the_defaults() {
         }
         assert!(!method.goals.is_empty() && !method.paper.is_empty());
         assert_eq!(method.warning(method.goals[0]), None);
+        let combinations = search::combinations(method, &Settings::new());
+        assert_eq!(combinations.len(), method.search.iter().map(|(_, values)| values.len()).product::<usize>());
+        assert_eq!(method.complete(combinations[0].clone()).unwrap(), defaults);
+        assert!(combinations.into_iter().all(|settings| method.with(settings).is_ok()), "{}", method.name);
     }
     let warning = Method::named("ssd").unwrap().warning(Goal::Random).unwrap();
     assert_eq!(warning, "ssd was not made for a random subset, but for a class or a concept");

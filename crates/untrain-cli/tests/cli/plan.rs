@@ -41,7 +41,7 @@ fn a_plan_tells_what_shards_and_slices_cost_before_anything_is_trained() {
     assert_eq!(native["revision"]["records"], 241);
     assert_eq!(place.json(&["list"])["datasets"][0]["models"].as_array().unwrap().len(), 0);
     insta::assert_snapshot!(place.refused(2, &["plan", "people", "--learner", "sisa", "--set", "base=sgdd"]), @r#"
-    error: hyperparameter "base": there is no learner "sgdd"; there is forest, glm, kmeans, knn, lda, logistic, naive_bayes, pca, qda, recommend, ridge, sgd, sisa, text
+    error: hyperparameter "base": there is no learner "sgdd"; there is forest, cnn, glm, head, kmeans, knn, lda, logistic, mlp, naive_bayes, pca, qda, recommend, resnet, ridge, sgd, sisa, text
     hint: did you mean "sgd"?
     "#);
 }

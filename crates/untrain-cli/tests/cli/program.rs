@@ -74,7 +74,7 @@ fn names_that_do_not_exist_come_with_the_nearest() {
     hint: did you mean "n_trees"?
     "#);
     insta::assert_snapshot!(place.refused(2, &["train", "people", "--as", "m", "--learner", "forrest"]), @r#"
-    error: hyperparameter "learner": there is no learner "forrest"; there is forest, glm, kmeans, knn, lda, logistic, naive_bayes, pca, qda, recommend, ridge, sgd, sisa, text
+    error: hyperparameter "learner": there is no learner "forrest"; there is forest, cnn, glm, head, kmeans, knn, lda, logistic, mlp, naive_bayes, pca, qda, recommend, resnet, ridge, sgd, sisa, text
     hint: did you mean "forest"?
     "#);
     insta::assert_snapshot!(place.refused(2, &["forget", "people", "--where", "aeg < 18"]), @r#"
@@ -124,6 +124,8 @@ fn help_says_what_there_is() {
       learn        Add the records of a file to a dataset and to every model trained on it
       verify       Retrain a model from the records that are left, and compare digests
       audit        Train the recipe in many worlds, have it forget, and attack what comes out
+      compare      Compare methods of unlearning on a network: what they cost, what they leave behind,
+                   and what training anew would have given
       show         Show a dataset, a model, a request, or the store
       list         List the datasets and their models
       export       Write a model's artefact, which holds no record and no id, to a file
@@ -181,9 +183,13 @@ fn help_of_a_verb_says_what_it_takes() {
               refused
 
           --method <NAME>
-              How to forget
+              How to forget: exact, or for networks a method of unlearning that promises less (see
+              `untrain compare`)
               
               [default: exact]
+
+          --set <KEY=VALUE>
+              A hyperparameter of the method; may be given many times
 
           --dry-run
               Tell what would be forgotten, and change nothing

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use rayon::prelude::*;
 use serde_json::{Map, Value};
 use untrain_audit::distances::relearn;
 use untrain_audit::{Ensemble, MIN_WORLDS, Measured, Membership, Worlds, audit_by};
@@ -158,25 +159,36 @@ struct Table<'a> {
 
 impl Table<'_> {
     fn rows(&self, chosen: &[(&'static Method, Map<String, Value>)]) -> Result<(Vec<ComparisonRow>, Vec<FailedMethod>)> {
-        let mut rows = vec![
-            self.row("original", RowKind::Original, &self.of(|round| &round.original))?,
-            self.row("retrain", RowKind::Retrained, &self.of(|round| &round.retrained))?,
-            self.row("second retrain", RowKind::Second, &self.of(|round| &round.second))?,
+        let mut controls: Vec<(String, RowKind, Vec<&Row>)> = vec![
+            ("original".to_owned(), RowKind::Original, self.of(|round| &round.original)),
+            ("retrain".to_owned(), RowKind::Retrained, self.of(|round| &round.retrained)),
+            ("second retrain".to_owned(), RowKind::Second, self.of(|round| &round.second)),
         ];
-        for (place, share) in SHARES.iter().enumerate() {
-            rows.push(self.row(&format!("scratch, {:.0} %", 100.0 * share), RowKind::Scratch, &self.of(|round| &round.scratch[place]))?);
-        }
-        let (n_controls, mut failed) = (rows.len(), Vec::new());
-        for (place, ((method, settings), contender)) in chosen.iter().zip(&self.contest.methods).enumerate() {
+        controls.extend(
+            SHARES.iter().enumerate().map(|(place, share)| {
+                (format!("scratch, {:.0} %", 100.0 * share), RowKind::Scratch, self.of(|round| &round.scratch[place]))
+            }),
+        );
+        let mut rows = controls.par_iter().map(|(name, kind, rows)| self.row(name, *kind, rows)).collect::<Result<Vec<_>>>()?;
+        let n_controls = rows.len();
+        let found = chosen.par_iter().enumerate().map(|(place, (method, settings))| {
             let found: Result<Vec<&Row>, &String> = self.rounds.iter().map(|round| round.methods[place].as_ref()).collect();
-            match found {
+            let failed = |reason: &String| FailedMethod { name: method.name.to_owned(), reason: reason.clone() };
+            Ok(match found {
                 Ok(found) => {
-                    let row = self.row(&contender.name, RowKind::Method, &found)?;
+                    let row = self.row(method.name, RowKind::Method, &found)?;
                     let suits = method.goals.contains(&self.goal);
                     let (about, paper, settings) = (Some(method.about), Some(method.paper), Some(settings.clone()));
-                    rows.push(ComparisonRow { about, paper, suits, settings, ..row });
+                    Ok(ComparisonRow { about, paper, suits, settings, ..row })
                 }
-                Err(reason) => failed.push(FailedMethod { name: contender.name.clone(), reason: reason.clone() }),
+                Err(reason) => Err(failed(reason)),
+            })
+        });
+        let mut failed = Vec::new();
+        for found in found.collect::<Result<Vec<_>>>()? {
+            match found {
+                Ok(row) => rows.push(row),
+                Err(method) => failed.push(method),
             }
         }
         let [efficacy, privacy]: [Measure; 2] =

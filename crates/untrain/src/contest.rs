@@ -21,18 +21,12 @@ pub(crate) const SHARES: [f64; 6] = [0.01, 0.02, 0.05, 0.1, 0.25, 0.5];
 const RELEARNT: usize = 4;
 const STEPS: usize = 10;
 
-/// A method that takes part.
-pub(crate) struct Contender {
-    pub(crate) name: String,
-    pub(crate) method: Box<dyn Unlearn>,
-}
-
 /// What is to be compared.
 pub(crate) struct Contest<'a> {
     pub(crate) study: Study<'a>,
     /// The network's learner, of any seed.
     pub(crate) neural: Neural,
-    pub(crate) methods: Vec<Contender>,
+    pub(crate) methods: Vec<Box<dyn Unlearn>>,
 }
 
 /// What one network of a world is and says.
@@ -90,8 +84,8 @@ impl Contest<'_> {
         let original = self.trained(world, Role::Original, &with)?;
         let forget = self.study.points.select(&ins)?;
         let told = |player: &Player| self.told(world, player, &forget);
-        let methods = self.methods.iter().map(|contender| {
-            let player = self.unlearned(world, contender, &original, (&forget, &without)).map_err(|error| error.to_string())?;
+        let methods = self.methods.iter().map(|method| {
+            let player = self.unlearned(world, method.as_ref(), &original, (&forget, &without)).map_err(|error| error.to_string())?;
             told(&player).map_err(|error| error.to_string())
         });
         let methods = methods.collect();
@@ -114,7 +108,7 @@ impl Contest<'_> {
     }
 
     /// The original after a method had it forget.
-    fn unlearned(&self, world: usize, contender: &Contender, original: &Player, (forget, retain): (&Dataset, &Dataset)) -> Result<Player> {
+    fn unlearned(&self, world: usize, method: &dyn Unlearn, original: &Player, (forget, retain): (&Dataset, &Dataset)) -> Result<Player> {
         let learner = self.learner(world, Role::Original);
         let served = original.model.served();
         let Some(network) = &served.network else { return Err(Error::NotAudited) };
@@ -126,7 +120,7 @@ impl Contest<'_> {
         let mut metered = Metered::new(network);
         let timer = Instant::now();
         let request = Request { retain: &examples, forget: &forget, training: &training, fresh: &metered.beside(&fresh), seed };
-        let done = contender.method.unlearn(&mut metered, &request).map_err(untrain_core::Error::from)?;
+        let done = method.unlearn(&mut metered, &request).map_err(untrain_core::Error::from)?;
         let seconds = timer.elapsed().as_secs_f64();
         let steps = metered.cost().steps(training.batch_size);
         let model = original.model.with_network(copied(network, &metered), retain);

@@ -15,7 +15,7 @@ use untrain_neural::methods::{Goal, METHODS, Method};
 use super::audits::{ASKED, Asked, CANARIES, HOLDOUT, RETAIN, ids, mislabelled};
 use super::{AuditOptions, AuditProgress, Engine, from_json};
 use crate::comparison::{Comparison, ComparisonRow, FailedMethod, OverScratch, RowKind};
-use crate::contest::{Contender, Contest, Round, Row, SHARES};
+use crate::contest::{Contest, Round, Row, SHARES};
 use crate::shadow::{Said, Study, in_worlds, sample};
 use crate::{Error, Recipe, Result};
 
@@ -83,10 +83,7 @@ impl Engine {
             data: training,
             seed,
         };
-        let contenders: Vec<Contender> = chosen
-            .iter()
-            .map(|(method, settings)| Ok(Contender { name: method.name.to_owned(), method: method.with(settings.clone())? }))
-            .collect::<Result<_>>()?;
+        let contenders: Vec<_> = chosen.iter().map(|(method, settings)| method.with(settings.clone())).collect::<Result<_, _>>()?;
         let mut contest = Contest { study, neural, methods: contenders };
         let point_ids: Vec<String> = contest.study.points.ids().iter().flatten().map(str::to_owned).collect();
         let names: Vec<&str> = point_ids.iter().map(String::as_str).collect();

@@ -3,9 +3,11 @@
 
 use std::time::Instant;
 
+use rayon::prelude::*;
 use untrain_audit::distances::quantise::Grid;
+use untrain_core::hyperparameters::Settings;
 use untrain_core::{Dataset, Guarantee, Learner as _, Seed, mix};
-use untrain_neural::methods::{Metered, Request, Unlearn};
+use untrain_neural::methods::{Criterion, Metered, Method, Request, Unlearn, search};
 use untrain_neural::{Examples, Layered, Network, Neural, NeuralArtefact, NeuralModel, Training};
 
 use crate::shadow::{Role, Said, Study};
@@ -92,6 +94,33 @@ impl Contest<'_> {
         let scratch = self.scratch(world, &without)?.iter().map(told).collect::<Result<_>>()?;
         let [retrained, second] = [Role::Retrained, Role::Second].map(|role| self.trained(world, role, &without));
         Ok(Round { original: told(&original)?, retrained: told(&retrained?)?, second: told(&second?)?, scratch, methods })
+    }
+
+    /// Hyperparameters of each method as a search on the first world finds them, with its criterion, and the steps that it took; what
+    /// is set already is not searched. A method that cannot be searched keeps what is set.
+    ///
+    /// # Errors
+    ///
+    /// Those of training.
+    pub(crate) fn searched(&self, methods: &[(&Method, Settings)], criterion: Criterion) -> Result<Vec<(Settings, f64)>> {
+        let (ins, outs) = self.study.sides(0);
+        let points: Vec<String> = self.study.points.ids().iter().flatten().map(str::to_owned).collect();
+        let (with, without) = (self.study.data.without(&outs)?, self.study.data.without(&points)?);
+        let original = self.trained(0, Role::Original, &with)?;
+        let (learner, served) = (self.learner(0, Role::Original), original.model.served());
+        let Some(network) = &served.network else { return Err(Error::NotAudited) };
+        let (forget, retain) = (served.examples(&self.study.points.select(&ins)?, learner.seed)?, served.examples(&without, learner.seed)?);
+        let (fresh, training) = (learner.fresh(&served.encoder, served.classes.len())?, learner.training());
+        let seed = Seed(mix(self.study.seed_of(0, Role::Candidate).0, METHOD));
+        let found = methods.par_iter().map(|(method, settings)| {
+            let metered = Metered::new(network);
+            let request = Request { retain: &retain, forget: &forget, training: &training, fresh: &metered.beside(&fresh), seed };
+            match search(method, settings, &metered, &request, criterion) {
+                Ok(found) => (found.settings, metered.cost().steps(training.batch_size)),
+                Err(_) => (settings.clone(), 0.0),
+            }
+        });
+        Ok(found.collect())
     }
 
     fn learner(&self, world: usize, role: Role) -> Neural {

@@ -110,7 +110,7 @@ fn methods_stand_beside_what_has_to_be_there() {
     engine.train("patches", "network", &recipe("mlp", &MLP), TrainOptions::default()).unwrap();
     let methods = ["fine_tune", "gradient_ascent", "ssd"].map(|name| (name.to_owned(), serde_json::Map::new()));
     let audit = AuditOptions { n_worlds: Some(10), n_points: 20, n_canaries: 10, ..AuditOptions::default() };
-    let options = CompareOptions { audit, methods: methods.to_vec(), goal: None };
+    let options = CompareOptions { audit, methods: methods.to_vec(), goal: None, search: false };
     let report = engine.compare("network", &options, &|_| ()).unwrap();
     assert_eq!((report.goal, report.failed.len(), report.points, report.canaries), (Goal::Random, 0, 18, 7));
     let kinds: Vec<RowKind> = report.rows.iter().map(|row| row.kind).collect();
@@ -133,7 +133,17 @@ fn methods_stand_beside_what_has_to_be_there() {
     let told = |report: &untrain::Comparison| report.rows.iter().map(|row| (row.efficacy, row.privacy)).collect::<Vec<_>>();
     assert_eq!(told(&again), told(&report));
 
-    let few = CompareOptions { audit: AuditOptions { n_worlds: Some(4), ..AuditOptions::default() }, methods: Vec::new(), goal: None };
+    let searching = CompareOptions { methods: methods[..1].to_vec(), search: true, ..options };
+    let searched = engine.compare("network", &searching, &|_| ()).unwrap();
+    let row = &searched.rows[9];
+    assert!(row.search_steps > 2.0 * fine_tuned.steps && row.steps > row.search_steps && searched.search.is_some(), "{row:?}");
+
+    let few = CompareOptions {
+        audit: AuditOptions { n_worlds: Some(4), ..AuditOptions::default() },
+        methods: Vec::new(),
+        goal: None,
+        search: false,
+    };
     assert!(matches!(engine.compare("network", &few, &|_| ()), Err(Error::Audit(_))));
 }
 

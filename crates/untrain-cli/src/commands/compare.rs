@@ -28,6 +28,9 @@ pub(crate) struct Args {
     /// A hyperparameter of a method; may be given many times
     #[arg(long = "set", value_name = "METHOD.KEY=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
+    /// Search the hyperparameters that are not set, in the first world; what that takes is part of a method's cost
+    #[arg(long)]
+    search: bool,
     /// What the records are forgotten for; found out from them if not given
     #[arg(long, value_enum, value_name = "GOAL")]
     goal: Option<Aim>,
@@ -98,6 +101,7 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
         },
         methods,
         goal: args.goal.map(Aim::goal),
+        search: args.search,
     };
     let bar = app.words.bar(&format!("comparing on {}", args.model));
     let report = engine.compare(&args.model, &options, &|at: AuditProgress| bar.at(at.done as u64, at.planned as u64, at.kept as u64));

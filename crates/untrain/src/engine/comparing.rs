@@ -10,7 +10,7 @@ use untrain_audit::distances::relearn;
 use untrain_audit::{Ensemble, MIN_WORLDS, Measured, Membership, Worlds, audit_by};
 use untrain_core::{Guarantee, Seed};
 use untrain_neural::FLOAT_PROFILE;
-use untrain_neural::methods::{Goal, METHODS, Method};
+use untrain_neural::methods::{Criterion, Goal, METHODS, Method};
 
 use super::audits::{ASKED, Asked, CANARIES, HOLDOUT, RETAIN, ids, mislabelled};
 use super::{AuditOptions, AuditProgress, Engine, from_json};
@@ -37,6 +37,8 @@ pub struct CompareOptions {
     pub methods: Vec<Chosen>,
     /// What the records are to be forgotten for; found out from the records if not given.
     pub goal: Option<Goal>,
+    /// Whether hyperparameters that are not set are searched; the search is part of a method's cost.
+    pub search: bool,
 }
 
 impl Engine {
@@ -48,7 +50,7 @@ impl Engine {
     /// An unknown model; [`Error::NoNetwork`] for another learner; an unknown method; those of [`Engine::audit`].
     pub fn compare(&self, model: &str, options: &CompareOptions, progress: &(dyn Fn(AuditProgress) + Sync)) -> Result<Comparison> {
         let started = Instant::now();
-        let CompareOptions { audit: options, methods, goal } = options;
+        let CompareOptions { audit: options, methods, goal, search } = options;
         if let Some(found) = options.n_worlds.filter(|n| *n < MIN_WORLDS) {
             return Err(untrain_audit::Error::TooFewModels { attack: "a comparison", needed: MIN_WORLDS, found, instead: None }.into());
         }
@@ -56,10 +58,11 @@ impl Engine {
         let recipe: Recipe = from_json(model, &row.recipe)?;
         let named: Vec<Chosen> =
             if methods.is_empty() { METHODS.iter().map(|method| (method.name.to_owned(), Map::new())).collect() } else { methods.clone() };
-        let chosen: Vec<(&'static Method, Map<String, Value>)> = named
-            .into_iter()
-            .map(|(name, settings)| Ok((Method::named(&name)?, Method::named(&name)?.complete(settings)?)))
-            .collect::<Result<_>>()?;
+        let chosen: Vec<(&'static Method, Map<String, Value>)> =
+            named.into_iter().map(|(name, settings)| Ok((Method::named(&name)?, settings))).collect::<Result<_>>()?;
+        for (method, settings) in &chosen {
+            method.complete(settings.clone())?;
+        }
         let neural = recipe.neural()?.ok_or_else(|| Error::NoNetwork { model: model.to_owned(), learner: recipe.learner.clone() })?;
         let loaded = self.read(row.dataset.as_str())?;
         let Asked { points, source } = self.asked_about(&loaded, options)?;
@@ -83,10 +86,23 @@ impl Engine {
             data: training,
             seed,
         };
-        let contenders: Vec<_> = chosen.iter().map(|(method, settings)| method.with(settings.clone())).collect::<Result<_, _>>()?;
-        let mut contest = Contest { study, neural, methods: contenders };
+        let mut contest = Contest { study, neural, methods: Vec::new() };
         let point_ids: Vec<String> = contest.study.points.ids().iter().flatten().map(str::to_owned).collect();
         let names: Vec<&str> = point_ids.iter().map(String::as_str).collect();
+        let criterion = search.then(|| Criterion::of(goal));
+        let mut searched = vec![0.0; chosen.len()];
+        let mut chosen = chosen;
+        if let Some(criterion) = criterion {
+            contest.study.bits = Membership::draw(seed, MIN_WORLDS, &names);
+            let all = contest.searched(&chosen, criterion)?;
+            for (((_, settings), steps), found) in chosen.iter_mut().zip(&mut searched).zip(all) {
+                (*settings, *steps) = found;
+            }
+        }
+        for (method, settings) in &mut chosen {
+            *settings = method.complete(settings.clone())?;
+            contest.methods.push(method.with(settings.clone())?);
+        }
         // The first world says how long one takes, and is played with the bits that it keeps whatever their number.
         contest.study.bits = Membership::draw(seed, options.n_worlds.unwrap_or(MIN_WORLDS), &names);
         let n_worlds = if let Some(n) = options.n_worlds {
@@ -104,7 +120,7 @@ impl Engine {
             progress(AuditProgress { done: done.fetch_add(1, Ordering::Relaxed) + 1, planned: n_worlds, kept: 0 });
             Ok(round)
         })?;
-        let table = Table { contest: &contest, rounds: &rounds, options, goal };
+        let table = Table { contest: &contest, rounds: &rounds, options, goal, searched: &searched };
         let (rows, failed) = table.rows(&chosen)?;
         Ok(Comparison {
             model: model.to_owned(),
@@ -122,7 +138,14 @@ impl Engine {
             train_steps: contest.n_steps() as u64,
             rows,
             failed,
-            search: None,
+            search: criterion.map(|criterion| match criterion {
+                Criterion::ValidationGap => {
+                    "searched in the first world: accuracy on the forgotten like that on records held apart".to_owned()
+                }
+                Criterion::Forgotten => {
+                    "searched in the first world: least accuracy on the forgotten, most on records held apart".to_owned()
+                }
+            }),
             float_profile: FLOAT_PROFILE.to_owned(),
             seed: options.seed,
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -152,6 +175,8 @@ struct Table<'a> {
     rounds: &'a [Round],
     options: &'a AuditOptions,
     goal: Goal,
+    /// The steps that the search of each method took.
+    searched: &'a [f64],
 }
 
 impl Table<'_> {
@@ -176,7 +201,10 @@ impl Table<'_> {
                     let row = self.row(method.name, RowKind::Method, &found)?;
                     let suits = method.goals.contains(&self.goal);
                     let (about, paper, settings) = (Some(method.about), Some(method.paper), Some(settings.clone()));
-                    Ok(ComparisonRow { about, paper, suits, settings, ..row })
+                    let search_steps = self.searched[place];
+                    let steps = row.steps + search_steps;
+                    let share = steps / self.contest.n_steps().max(1) as f64;
+                    Ok(ComparisonRow { about, paper, suits, settings, steps, share, search_steps, ..row })
                 }
                 Err(reason) => Err(failed(reason)),
             })

@@ -98,6 +98,7 @@ pub(super) fn run(app: &App) -> anyhow::Result<Outcome> {
         audit: AuditOptions { n_points: 60, n_canaries: 30, budget: Duration::from_secs(90), ..AuditOptions::default() },
         methods: Vec::new(),
         goal: None,
+        search: false,
     };
     let bar = app.words.bar("comparing");
     let comparison = engine.compare(WHOLE, &options, &|at| bar.at(at.done as u64, at.planned as u64, 0));

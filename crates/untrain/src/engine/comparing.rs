@@ -28,6 +28,9 @@ const MOST_WORLDS: usize = 96;
 /// A method and the hyperparameters that are set.
 pub type Chosen = (String, Map<String, Value>);
 
+/// A method in a contest, and its hyperparameters.
+type Entrant = (&'static Method, Map<String, Value>);
+
 /// How methods are to be compared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompareOptions {
@@ -58,7 +61,7 @@ impl Engine {
         let recipe: Recipe = from_json(model, &row.recipe)?;
         let named: Vec<Chosen> =
             if methods.is_empty() { METHODS.iter().map(|method| (method.name.to_owned(), Map::new())).collect() } else { methods.clone() };
-        let chosen: Vec<(&'static Method, Map<String, Value>)> =
+        let chosen: Vec<Entrant> =
             named.into_iter().map(|(name, settings)| Ok((Method::named(&name)?, settings))).collect::<Result<_>>()?;
         for (method, settings) in &chosen {
             method.complete(settings.clone())?;
@@ -90,21 +93,9 @@ impl Engine {
         let point_ids: Vec<String> = contest.study.points.ids().iter().flatten().map(str::to_owned).collect();
         let names: Vec<&str> = point_ids.iter().map(String::as_str).collect();
         let criterion = search.then(|| Criterion::of(goal));
-        let mut searched = vec![0.0; chosen.len()];
-        let mut chosen = chosen;
-        if let Some(criterion) = criterion {
-            contest.study.bits = Membership::draw(seed, MIN_WORLDS, &names);
-            let all = contest.searched(&chosen, criterion)?;
-            for (((_, settings), steps), found) in chosen.iter_mut().zip(&mut searched).zip(all) {
-                (*settings, *steps) = found;
-            }
-        }
-        for (method, settings) in &mut chosen {
-            *settings = method.complete(settings.clone())?;
-            contest.methods.push(method.with(settings.clone())?);
-        }
+        contest.study.bits = Membership::draw(seed, MIN_WORLDS, &names);
+        let (chosen, searched) = entered(&mut contest, chosen, criterion)?;
         // The first world says how long one takes, and is played with the bits that it keeps whatever their number.
-        contest.study.bits = Membership::draw(seed, options.n_worlds.unwrap_or(MIN_WORLDS), &names);
         let n_worlds = if let Some(n) = options.n_worlds {
             n
         } else {
@@ -155,6 +146,22 @@ impl Engine {
     }
 }
 
+/// Enters the methods into a contest, with their hyperparameters, searched if there is a criterion; and the steps that this took.
+fn entered(contest: &mut Contest<'_>, mut chosen: Vec<Entrant>, criterion: Option<Criterion>) -> Result<(Vec<Entrant>, Vec<f64>)> {
+    let mut searched = vec![0.0; chosen.len()];
+    if let Some(criterion) = criterion {
+        let all = contest.searched(&chosen, criterion)?;
+        for (((_, settings), steps), found) in chosen.iter_mut().zip(&mut searched).zip(all) {
+            (*settings, *steps) = found;
+        }
+    }
+    for (method, settings) in &mut chosen {
+        *settings = method.complete(settings.clone())?;
+        contest.methods.push(method.with(settings.clone())?);
+    }
+    Ok((chosen, searched))
+}
+
 /// The goal that the records suggest: a class if they are all that the data have of one, else a random subset.
 fn guessed(points: &untrain_core::Dataset, training: &untrain_core::Dataset) -> Goal {
     let Some((place, _)) = training.schema().target() else { return Goal::Random };
@@ -180,7 +187,7 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    fn rows(&self, chosen: &[(&'static Method, Map<String, Value>)]) -> Result<(Vec<ComparisonRow>, Vec<FailedMethod>)> {
+    fn rows(&self, chosen: &[Entrant]) -> Result<(Vec<ComparisonRow>, Vec<FailedMethod>)> {
         let mut controls: Vec<(String, RowKind, Vec<&Row>)> = vec![
             ("original".to_owned(), RowKind::Original, self.of(|round| &round.original)),
             ("retrain".to_owned(), RowKind::Retrained, self.of(|round| &round.retrained)),

@@ -112,7 +112,7 @@ fn methods_stand_beside_what_has_to_be_there() {
     let audit = AuditOptions { n_worlds: Some(10), n_points: 20, n_canaries: 10, ..AuditOptions::default() };
     let options = CompareOptions { audit, methods: methods.to_vec(), goal: None, search: false };
     let report = engine.compare("network", &options, &|_| ()).unwrap();
-    assert_eq!((report.goal, report.failed.len(), report.points, report.canaries), (Goal::Random, 0, 18, 7));
+    assert_eq!((report.goal, report.failed.len(), report.points, report.canaries), (Goal::Random, 0, 18, 9));
     let kinds: Vec<RowKind> = report.rows.iter().map(|row| row.kind).collect();
     let mut expected = vec![RowKind::Original, RowKind::Retrained, RowKind::Second];
     expected.extend([RowKind::Scratch; 6]);

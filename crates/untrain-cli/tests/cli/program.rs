@@ -86,8 +86,7 @@ fn names_that_do_not_exist_come_with_the_nearest() {
     hint: did you mean "p1"?
     "#);
     insta::assert_snapshot!(place.refused(2, &["forget", "people", "--id", "r7", "--method", "gradient"]), @r#"
-    error: there is no method "gradient" to forget with
-    hint: the method is exact; every model in the store has a learner that forgets exactly
+    error: hyperparameter "method": there is no method "gradient"; there is fine_tune, gradient_ascent, neggrad_plus, random_labels, bad_teacher, scrub, l1_sparse, cf_k, eu_k, salun, unsir, boundary_shrink, boundary_expand, delete, jit, shrink_perturb, msg, ct, reset_layers, noise, prune_reinit, undo, newton, wood_fisher, ek_fac, fisher, ssd, lfssd, assd, newton_removal, noisy_fine_tune, langevin
     "#);
 }
 

@@ -40,6 +40,7 @@ pub(crate) struct Store {
 /// A verb and what it is asked.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case", deny_unknown_fields)]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time")]
 enum Ask {
     Import { dataset: String, roles: Roles, replace: bool, forgotten: Forgotten },
     Train { dataset: String, model: String, recipe: RecipeOf, replace: bool },
@@ -157,41 +158,41 @@ impl Store {
     /// Makes the store if there is none; else finds out whether it can be read.
     fn touch(&self, py: Python<'_>) -> PyResult<()> {
         let access = if self.path.exists() { Access::Read } else { Access::Write };
-        self.detached(py, || self.open(access).map(drop))
+        Self::detached(py, || self.open(access).map(drop))
     }
 
     /// Does what a verb says, with `records` (a path, or what exports an Arrow stream) where it takes some; returns the report as JSON.
     fn ask(&self, py: Python<'_>, request: &str, records: Option<Bound<'_, PyAny>>, progress: Progress) -> PyResult<String> {
         let ask: Ask = serde_json::from_str(request).map_err(|error| pyo3::exceptions::PyTypeError::new_err(error.to_string()))?;
         let records = records.map(|records| Given::of(&records)).transpose()?;
-        self.detached(py, || self.answer(ask, records.as_ref(), &progress))
+        Self::detached(py, || self.answer(ask, records.as_ref(), &progress))
     }
 
     /// The ids and the predictions of the rows of `records`.
     fn predict<'py>(&self, py: Python<'py>, model: &str, records: Bound<'py, PyAny>) -> PyResult<(Vec<String>, Bound<'py, PyAny>)> {
         let records = Given::of(&records)?;
-        let table = self.detached(py, || self.open(Access::Read)?.predict(model, records.source()))?;
+        let table = Self::detached(py, || self.open(Access::Read)?.predict(model, records.source()))?;
         Ok((table.ids, predictions::arrays(py, table.predictions)?))
     }
 
     /// The records of a dataset.
     fn records(&self, py: Python<'_>, dataset: &str) -> PyResult<Records> {
-        self.detached(py, || Ok(Records::new(&self.open(Access::Read)?.dataset(dataset)?)?))
+        Self::detached(py, || Ok(Records::new(&self.open(Access::Read)?.dataset(dataset)?)?))
     }
 
     /// The canonical bytes of a model's artefact.
     fn artefact<'py>(&self, py: Python<'py>, model: &str) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.detached(py, || self.open(Access::Read)?.artefact_bytes(model))?))
+        Ok(PyBytes::new(py, &Self::detached(py, || self.open(Access::Read)?.artefact_bytes(model))?))
     }
 
     /// What a model's artefact holds, as JSON.
     fn artefact_json(&self, py: Python<'_>, model: &str) -> PyResult<String> {
-        self.detached(py, || Ok(self.open(Access::Read)?.artefact(model)?.json()))
+        Self::detached(py, || Ok(self.open(Access::Read)?.artefact(model)?.json()))
     }
 
     /// The number of a request, and its receipts as ZIP files.
     fn receipts<'py>(&self, py: Python<'py>, request: &str) -> PyResult<(u64, Vec<Bound<'py, PyBytes>>)> {
-        let (number, receipts) = self.detached(py, || {
+        let (number, receipts) = Self::detached(py, || {
             let engine = self.open(Access::Read)?;
             let number = engine.request_number(request)?;
             let zip = |receipt: &Receipt| Ok(receipt.to_zip().map_err(untrain_ledger::Error::from)?);
@@ -202,7 +203,7 @@ impl Store {
 
     /// Makes a store at this path of a backup; returns the report as JSON.
     fn restore(&self, py: Python<'_>, source: PathBuf, keys: PathBuf, trail: PathBuf) -> PyResult<String> {
-        self.detached(py, || json(&Engine::restore(&source, &keys, &trail, &self.path, self.options())?))
+        Self::detached(py, || json(&Engine::restore(&source, &keys, &trail, &self.path, self.options())?))
     }
 }
 
@@ -243,7 +244,7 @@ pub(crate) fn check(
 }
 
 impl Store {
-    fn detached<T: Send>(&self, py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
+    fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
         py.detach(work).map_err(|error| told(py, error))
     }
 
@@ -255,12 +256,15 @@ impl Store {
         Engine::open(&self.path, access, self.options(), &mut || ())
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm a verb, and each is a line or two")]
     fn answer(&self, ask: Ask, records: Option<&Given>, progress: &Progress) -> Result<String> {
         let (read, write) = (|| self.open(Access::Read), || self.open(Access::Write));
-        let source = || records.map(Given::source).unwrap_or(Source::File(Path::new("")));
+        let source = || records.map_or(Source::File(Path::new("")), Given::source);
         match ask {
             Ask::Import { dataset, mut roles, replace, forgotten } => {
-                records.iter().for_each(|given| given.declare(&mut roles));
+                if let Some(given) = records {
+                    given.declare(&mut roles);
+                }
                 let data = import::dataset(source(), &roles)?;
                 json(&write()?.import(&dataset, &data, &roles, ImportOptions { replace, returning: forgotten.returning() })?)
             }
@@ -337,12 +341,12 @@ impl Store {
                 json(&engine.show_request(engine.request_number(&request)?)?)
             }
             Ask::Requests => json(&read()?.requests(now_ms())?),
-            Ask::Confirm { request } => self.amend(&request, |engine, number| engine.confirm(number)),
+            Ask::Confirm { request } => self.amend(&request, untrain::Engine::confirm),
             Ask::Extend { request, reason } => self.amend(&request, |engine, number| engine.extend(number, &reason)),
             Ask::Cancel { request, reason } => self.amend(&request, |engine, number| engine.cancel(number, &reason)),
             Ask::Refuse { request, reason } => self.amend(&request, |engine, number| engine.refuse(number, &reason)),
             Ask::Hold { request, reason } => self.amend(&request, |engine, number| engine.hold(number, &reason)),
-            Ask::Release { request } => self.amend(&request, |engine, number| engine.release(number)),
+            Ask::Release { request } => self.amend(&request, untrain::Engine::release),
             Ask::DestroySuppressionList => json(&write()?.destroy_suppression_list()?),
             Ask::Log { first, limit } => {
                 let engine = read()?;

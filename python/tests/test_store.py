@@ -199,7 +199,7 @@ store._native.ask(sys.argv[2], None, wait)
 def a_store_that_others_hold_is_told_of(store):
     options = {"forget": None, "attacks": [], "budget": 1.0, "worlds": 12, "points": 10, "canaries": 3, "level": 0.05, "seed": 0}
     ask = json.dumps({"verb": "audit", "model": "trees", "options": options, "out": None})
-    other = subprocess.Popen([sys.executable, "-c", HOLD, str(store.path), ask], stdout=subprocess.PIPE, text=True)
+    other = subprocess.Popen([sys.executable, "-c", HOLD, str(store.path), ask], cwd=store.path.parent, stdout=subprocess.PIPE, text=True)
     try:
         assert other.stdout.readline() == "held\n"
         began = time.monotonic()

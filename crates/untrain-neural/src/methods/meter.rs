@@ -60,11 +60,6 @@ impl Metered {
             [&self.counts.forwards, &self.counts.gradients, &self.counts.tangents].map(|count| count.load(Ordering::Relaxed));
         Cost { forwards, gradients, tangents }
     }
-
-    /// The network itself.
-    pub fn into_inner(self) -> Box<dyn Network> {
-        self.network
-    }
 }
 
 fn add(count: &AtomicU64, batch: &Batch) {

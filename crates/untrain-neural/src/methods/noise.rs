@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use untrain_core::hyperparameters::{Hyperparameters, within};
 
-use super::perturb::{Course, PerturbAndRepair, Perturbation, Teaching};
+use super::perturb::{PerturbAndRepair, Perturbation};
 use super::ranges::{over_zero, rate};
 use super::{Done, Request, Unlearn};
 use crate::error::Result;
@@ -46,14 +46,7 @@ impl Hyperparameters for Noise {
 
 impl Unlearn for Noise {
     fn apply(&self, network: &mut dyn Network, request: &Request<'_>) -> Result<Done> {
-        let operator = PerturbAndRepair {
-            perturbation: Perturbation::Noise { deviation: self.deviation },
-            teaching: Teaching::Labels,
-            course: Course::Constant,
-            slowness: 1.0,
-            n_epochs: self.n_epochs,
-            learning_rate: self.learning_rate,
-        };
-        operator.apply(network, request)
+        PerturbAndRepair::by_labels(Perturbation::Noise { deviation: self.deviation }, self.n_epochs, self.learning_rate)
+            .apply(network, request)
     }
 }

@@ -97,6 +97,11 @@ pub struct PerturbAndRepair {
 }
 
 impl PerturbAndRepair {
+    /// Repairs by labels, with steps of one length, all parameters alike.
+    pub fn by_labels(perturbation: Perturbation, n_epochs: u32, learning_rate: f32) -> Self {
+        Self { perturbation, teaching: Teaching::Labels, n_epochs, learning_rate, course: Course::Constant, slowness: 1.0 }
+    }
+
     /// Does both.
     ///
     /// # Errors

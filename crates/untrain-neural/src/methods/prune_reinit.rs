@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use untrain_core::hyperparameters::{Hyperparameters, within};
 
-use super::perturb::{Course, PerturbAndRepair, Perturbation, Teaching};
+use super::perturb::{PerturbAndRepair, Perturbation};
 use super::ranges::{between, rate};
 use super::{Done, Request, Unlearn};
 use crate::error::Result;
@@ -49,14 +49,11 @@ impl Hyperparameters for PruneReinit {
 
 impl Unlearn for PruneReinit {
     fn apply(&self, network: &mut dyn Network, request: &Request<'_>) -> Result<Done> {
-        let operator = PerturbAndRepair {
-            perturbation: Perturbation::SmallestWeights { share: self.share, blocks: self.blocks },
-            teaching: Teaching::Labels,
-            course: Course::Constant,
-            slowness: 1.0,
-            n_epochs: self.n_epochs,
-            learning_rate: self.learning_rate,
-        };
-        operator.apply(network, request)
+        PerturbAndRepair::by_labels(
+            Perturbation::SmallestWeights { share: self.share, blocks: self.blocks },
+            self.n_epochs,
+            self.learning_rate,
+        )
+        .apply(network, request)
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use untrain_core::hyperparameters::{Hyperparameters, within};
 
-use super::perturb::{Course, PerturbAndRepair, Perturbation, Teaching};
+use super::perturb::{PerturbAndRepair, Perturbation};
 use super::ranges::rate;
 use super::{Done, Request, Unlearn};
 use crate::error::Result;
@@ -49,14 +49,7 @@ impl Hyperparameters for ResetLayers {
 
 impl Unlearn for ResetLayers {
     fn apply(&self, network: &mut dyn Network, request: &Request<'_>) -> Result<Done> {
-        let operator = PerturbAndRepair {
-            perturbation: Perturbation::Reset { first: self.first, last: self.last },
-            teaching: Teaching::Labels,
-            course: Course::Constant,
-            slowness: 1.0,
-            n_epochs: self.n_epochs,
-            learning_rate: self.learning_rate,
-        };
-        operator.apply(network, request)
+        PerturbAndRepair::by_labels(Perturbation::Reset { first: self.first, last: self.last }, self.n_epochs, self.learning_rate)
+            .apply(network, request)
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use untrain_core::hyperparameters::{Hyperparameters, within};
 
-use super::perturb::{Course, PerturbAndRepair, Perturbation, Teaching};
+use super::perturb::{PerturbAndRepair, Perturbation};
 use super::ranges::{between, rate};
 use super::{Done, Request, Unlearn};
 use crate::error::Result;
@@ -45,14 +45,6 @@ impl Hyperparameters for ShrinkPerturb {
 
 impl Unlearn for ShrinkPerturb {
     fn apply(&self, network: &mut dyn Network, request: &Request<'_>) -> Result<Done> {
-        let operator = PerturbAndRepair {
-            perturbation: Perturbation::Shrink { share: self.share },
-            teaching: Teaching::Labels,
-            course: Course::Constant,
-            slowness: 1.0,
-            n_epochs: self.n_epochs,
-            learning_rate: self.learning_rate,
-        };
-        operator.apply(network, request)
+        PerturbAndRepair::by_labels(Perturbation::Shrink { share: self.share }, self.n_epochs, self.learning_rate).apply(network, request)
     }
 }

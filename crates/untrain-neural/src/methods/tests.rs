@@ -473,9 +473,10 @@ fn the_threshold_of_assd_is_a_percentile() {
 #[test]
 fn noisy_steps_bring_starts_as_near_as_their_certificate_says() {
     let noise = NoiseSource::Known(Seed(5));
-    let noisy = NoisyFineTune { n_epochs: 0, n_steps: 10, noise, ..NoisyFineTune::default() };
-    let langevin = Langevin { n_epochs: 0, n_steps: 10, noise, ..Langevin::default() };
-    let convex = Langevin { decay: 0.5, ..langevin.clone() };
+    let steps = NoisySteps { n_epochs: 0, n_steps: 10, noise, ..NoisySteps::default() };
+    let noisy = NoisyFineTune { steps: steps.clone() };
+    let langevin = Langevin { steps: steps.clone() };
+    let convex = Langevin { steps: NoisySteps { decay: 0.5, ..steps } };
     let cases: [(&dyn Unlearn, &Problem, Accountant); 3] = [
         (&noisy, &MISLABELLED, noisy.accountant()),
         (&langevin, &MISLABELLED, langevin.accountant(&MISLABELLED.retain, false).0),

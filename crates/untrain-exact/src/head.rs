@@ -149,9 +149,9 @@ impl Frozen {
         self.encoder.write(out);
         out.flag(self.network.is_some());
         if let Some(network) = &self.network {
-            out.text(&serde_json::to_string(network.architecture()).unwrap_or_default());
+            network.architecture().write(out);
             out.varint(network.n_classes() as u64);
-            network.parameters().iter().chain(network.buffers()).for_each(|value| out.f32(*value));
+            network.write_numbers(out);
         }
     }
 
@@ -159,16 +159,9 @@ impl Frozen {
         let encoder = Encoder::read(input)?;
         let mut network = None;
         if input.flag()? {
-            let architecture: Architecture =
-                serde_json::from_str(input.text()?).map_err(|error| input.malformed(format!("its architecture: {error}")))?;
+            let architecture = Architecture::read(input)?;
             let n_classes = input.at_most(1 << 20)?;
-            if architecture.n_numbers(encoder.shape(), n_classes).is_none_or(|n| n.saturating_mul(4) > input.left()) {
-                return Err(input.malformed("its numbers are not as many as its architecture has"));
-            }
-            let mut read = Layered::new(architecture, encoder.shape(), n_classes, CHUNK, Seed(0))?;
-            read.parameters_mut().iter_mut().try_for_each(|value| input.f32().map(|read| *value = read))?;
-            read.buffers_mut().iter_mut().try_for_each(|value| input.f32().map(|read| *value = read))?;
-            network = Some(read);
+            network = Some(Layered::read_numbers(input, architecture, encoder.shape(), n_classes, CHUNK)?);
         }
         Ok(Self { encoder, network })
     }

@@ -6,7 +6,7 @@ mod mlp;
 mod resnet;
 
 use serde::{Deserialize, Serialize};
-use untrain_core::{Error, Result};
+use untrain_core::{Error, Reader, Result, Writer};
 
 pub(crate) use resnet::stages;
 
@@ -65,8 +65,22 @@ impl Architecture {
         Ok(builder.finish(input, n_classes))
     }
 
+    /// Writes the canonical bytes.
+    pub fn write(&self, out: &mut Writer) {
+        out.text(&serde_json::to_string(self).unwrap_or_default());
+    }
+
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`].
+    pub fn read(input: &mut Reader<'_>) -> Result<Self> {
+        serde_json::from_str(input.text()?).map_err(|error| input.malformed(format!("its architecture: {error}")))
+    }
+
     /// How many numbers such a network has, statistics included; none if there is no such network.
-    pub fn n_numbers(&self, input: Shape, n_classes: usize) -> Option<usize> {
+    pub(crate) fn n_numbers(&self, input: Shape, n_classes: usize) -> Option<usize> {
         let blueprint = self.blueprint(input, n_classes).ok()?;
         Some(blueprint.parameters.len() + blueprint.buffers.len())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use untrain_core::{Artefact, Dataset, Digest, Error, Kind, Learner, Model, Predictions, Reader, Result, Seed, Task, Writer};
+use untrain_core::{Artefact, Dataset, Digest, Error, Kind, Learner, Model, Predictions, Reader, Result, Seed, Task, Writer, mix};
 
 use crate::architecture::Architecture;
 use crate::batch::Logits;
@@ -11,10 +11,12 @@ use crate::encode::{Encoder, classes};
 use crate::examples::Examples;
 use crate::keep::Keep;
 use crate::loss::softmax;
+use crate::methods::Request;
 use crate::network::{Layered, Network as _};
 use crate::params::{NetworkParams, TrainingParams};
 use crate::train::{Progress, Training};
 
+const METHOD: u64 = 0x6d65_7468_6f64_0000; // "method"
 const STATE: &[u8; 8] = b"UNTRnst\x01";
 /// What the artefact of a network begins with.
 pub const ARTEFACT: &[u8; 8] = b"UNTRnet\x01";
@@ -94,6 +96,21 @@ impl Neural {
         Layered::new(self.architecture.clone(), encoder.shape(), n_classes, self.params.chunk as usize, self.seed)
     }
 
+    /// What a method needs to make what this learner trained forget records; `seed` is the key of the method's randomness.
+    ///
+    /// # Errors
+    ///
+    /// As [`NeuralArtefact::examples`] and [`Neural::fresh`].
+    pub fn unlearning(&self, served: &NeuralArtefact, forget: &Dataset, retain: &Dataset, seed: Seed) -> Result<Unlearning> {
+        Ok(Unlearning {
+            retain: served.examples(retain, self.seed)?,
+            forget: served.examples(forget, self.seed)?,
+            training: self.training(),
+            fresh: self.fresh(&served.encoder, served.classes.len())?,
+            seed: Seed(mix(seed.0, METHOD)),
+        })
+    }
+
     fn header(&self) -> Vec<u8> {
         let mut out = Writer::new();
         out.raw(STATE);
@@ -155,7 +172,7 @@ impl Neural {
     fn key(&self, network: &Layered, examples: &Examples) -> Digest {
         let mut out = Writer::new();
         out.raw(&self.header());
-        network.parameters().iter().chain(network.buffers()).for_each(|value| out.f32(*value));
+        network.write_numbers(&mut out);
         examples.write(&mut out);
         Digest::of(&out.into_bytes())
     }
@@ -241,13 +258,27 @@ impl NeuralModel {
     /// The same model with another network: what a method of unlearning has made of it, for the records of `data`.
     #[must_use]
     pub fn with_network(&self, network: Layered, data: &Dataset) -> Self {
-        self.with_served(NeuralArtefact { records: data.len() as u64, network: Some(network), ..self.served.clone() }, data)
-    }
-
-    /// A model of the same learner that serves something else, for the records of `data`.
-    #[must_use]
-    pub fn with_served(&self, served: NeuralArtefact, data: &Dataset) -> Self {
+        let served = NeuralArtefact { records: data.len() as u64, network: Some(network), ..self.served.clone() };
         Self { learner: self.learner.clone(), ids: ids(data), served }
+    }
+}
+
+/// What a method of unlearning needs to make a network forget records.
+#[derive(Debug, Clone)]
+pub struct Unlearning {
+    retain: Examples,
+    forget: Examples,
+    training: Training,
+    /// The network as it was before it was trained.
+    pub fresh: Layered,
+    /// The key of all randomness.
+    pub seed: Seed,
+}
+
+impl Unlearning {
+    /// What a method is asked.
+    pub fn request(&self) -> Request<'_> {
+        Request { retain: &self.retain, forget: &self.forget, training: &self.training, fresh: &self.fresh, seed: self.seed }
     }
 }
 
@@ -286,8 +317,8 @@ impl NeuralArtefact {
         out.varint(self.classes.len() as u64);
         self.classes.iter().for_each(|class| out.text(class));
         if let Some(network) = &self.network {
-            out.text(&serde_json::to_string(network.architecture()).unwrap_or_default());
-            network.parameters().iter().chain(network.buffers()).for_each(|value| out.f32(*value));
+            network.architecture().write(&mut out);
+            network.write_numbers(&mut out);
         }
         out.into_bytes()
     }
@@ -307,16 +338,8 @@ impl NeuralArtefact {
         let classes = (0..input.count()?).map(|_| Ok(input.text()?.to_owned())).collect::<Result<Vec<_>>>()?;
         let mut network = None;
         if !classes.is_empty() {
-            let architecture: Architecture =
-                serde_json::from_str(input.text()?).map_err(|error| input.malformed(format!("its architecture: {error}")))?;
-            let left = input.left();
-            if architecture.n_numbers(encoder.shape(), classes.len()).is_none_or(|n| n.saturating_mul(4) != left) {
-                return Err(input.malformed("its numbers are not as many as its architecture has"));
-            }
-            let mut read = Layered::new(architecture, encoder.shape(), classes.len(), SERVED_CHUNK, Seed(0))?;
-            read.parameters_mut().iter_mut().try_for_each(|value| input.f32().map(|read| *value = read))?;
-            read.buffers_mut().iter_mut().try_for_each(|value| input.f32().map(|read| *value = read))?;
-            network = Some(read);
+            let architecture = Architecture::read(&mut input)?;
+            network = Some(Layered::read_numbers(&mut input, architecture, encoder.shape(), classes.len(), SERVED_CHUNK)?);
         }
         input.end()?;
         Ok(Self { records, encoder, classes, network })
@@ -369,14 +392,6 @@ impl Artefact for NeuralArtefact {
             shape: &'a [usize],
             values: &'a [f32],
         }
-        let entries = |network: &'_ Layered| -> Vec<(crate::Entry, Vec<f32>)> {
-            let parameters =
-                network.layout().entries().iter().map(|entry| (entry.clone(), network.parameters()[entry.range.clone()].to_vec()));
-            let buffers =
-                network.buffer_layout().entries().iter().map(|entry| (entry.clone(), network.buffers()[entry.range.clone()].to_vec()));
-            parameters.chain(buffers).collect()
-        };
-        let entries = self.network.as_ref().map(entries).unwrap_or_default();
         let json = Json {
             task: Task::Classification,
             records: self.records,
@@ -384,7 +399,12 @@ impl Artefact for NeuralArtefact {
             encoder: &self.encoder,
             classes: &self.classes,
             architecture: self.network.as_ref().map(Layered::architecture),
-            parameters: entries.iter().map(|(entry, values)| Entry { name: &entry.name, shape: &entry.shape, values }).collect(),
+            parameters: self
+                .network
+                .iter()
+                .flat_map(Layered::entries)
+                .map(|(entry, values)| Entry { name: &entry.name, shape: &entry.shape, values })
+                .collect(),
         };
         serde_json::to_string(&json).unwrap_or_default()
     }

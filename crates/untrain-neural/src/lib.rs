@@ -32,7 +32,7 @@ pub use examples::{Examples, Source};
 pub use keep::Keep;
 pub use layers::{Shape, Statistics};
 pub use layout::{Entry, Layout, Part};
-pub use learner::{ARTEFACT, FLOAT_PROFILE, Neural, NeuralArtefact, NeuralModel, probabilities};
+pub use learner::{ARTEFACT, FLOAT_PROFILE, Neural, NeuralArtefact, NeuralModel, Unlearning, probabilities};
 pub use network::{ExampleLoss, Factors, Gradient, Layered, Loss, Network};
 pub use optimiser::{Optimiser, Rule, Schedule};
 pub use params::{CnnParams, MlpParams, NetworkParams, ResnetParams, TrainingParams};

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use untrain_core::{Result, Seed};
+use untrain_core::{Reader, Result, Seed, Writer};
 
 use crate::architecture::{Architecture, Blueprint};
 use crate::batch::{Batch, Logits};
 use crate::initial;
 use crate::layers::{Found, Layer as _, Observer, Pass, Shape, Statistics, Tape};
-use crate::layout::Layout;
+use crate::layout::{Entry, Layout};
 
 /// What a loss makes of the logits of a batch: its value, and its gradient in the logits.
 pub type Loss<'a> = dyn FnMut(&Logits) -> (f64, Logits) + 'a;
@@ -113,6 +113,32 @@ impl Layered {
     /// The shape of an example.
     pub fn input(&self) -> Shape {
         self.blueprint.input
+    }
+
+    /// The parameters and the remembered statistics by name, in the order in which they are written.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Entry, &[f32])> {
+        let parameters = self.layout().entries().iter().map(|entry| (entry, &self.parameters()[entry.range.clone()]));
+        parameters.chain(self.buffer_layout().entries().iter().map(|entry| (entry, &self.buffers()[entry.range.clone()])))
+    }
+
+    /// Writes the numbers: parameters, and then statistics.
+    pub fn write_numbers(&self, out: &mut Writer) {
+        self.parameters.iter().chain(&self.buffers).for_each(|value| out.f32(*value));
+    }
+
+    /// A network with the numbers that [`Layered::write_numbers`] wrote of one that looks like it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Layered::new`]; [`untrain_core::Error::Malformed`] for fewer numbers than such a network has.
+    pub fn read_numbers(input: &mut Reader<'_>, architecture: Architecture, shape: Shape, n_classes: usize, chunk: usize) -> Result<Self> {
+        // Before room is made for them: bytes that were damaged may ask for more than there is.
+        if architecture.n_numbers(shape, n_classes).is_none_or(|n| n.saturating_mul(4) > input.left()) {
+            return Err(input.malformed("its numbers are not as many as its architecture has"));
+        }
+        let mut network = Self::new(architecture, shape, n_classes, chunk, Seed(0))?;
+        network.parameters.iter_mut().chain(&mut network.buffers).try_for_each(|value| input.f32().map(|read| *value = read))?;
+        Ok(network)
     }
 
     fn pass(&self, statistics: Statistics, n: usize) -> Pass<'_> {

@@ -93,11 +93,6 @@ impl Layered {
         self.buffers_mut().copy_from_slice(&buffers);
         Ok(())
     }
-
-    fn entries(&self) -> impl Iterator<Item = (&Entry, &[f32])> {
-        let parameters = self.layout().entries().iter().map(|entry| (entry, &self.parameters()[entry.range.clone()]));
-        parameters.chain(self.buffer_layout().entries().iter().map(|entry| (entry, &self.buffers()[entry.range.clone()])))
-    }
 }
 
 fn malformed(reason: String) -> Error {

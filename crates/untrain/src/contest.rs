@@ -8,12 +8,11 @@ use untrain_audit::distances::quantise::Grid;
 use untrain_core::hyperparameters::Settings;
 use untrain_core::{Dataset, Guarantee, Learner as _, Seed, mix};
 use untrain_neural::methods::{Criterion, Metered, Method, Request, Unlearn, search};
-use untrain_neural::{Examples, Layered, Network, Neural, NeuralArtefact, NeuralModel, Training};
+use untrain_neural::{Examples, Layered, Network, Neural, NeuralArtefact, Training, Unlearning};
 
 use crate::shadow::{Role, Said, Study};
 use crate::{Error, Result};
 
-const METHOD: u64 = 0x6d65_7468_6f64_0000; // "method"
 const RELEARN: u64 = 0x7265_6c65_6172_6e00; // "relearn"
 
 /// After which shares of a training's steps the network that is trained from scratch is looked at.
@@ -60,7 +59,7 @@ pub(crate) struct Round {
 
 /// A network as it takes part: how it sees records is that of the model it came from.
 struct Player {
-    model: NeuralModel,
+    served: NeuralArtefact,
     steps: f64,
     seconds: f64,
     guarantee: Guarantee,
@@ -81,16 +80,13 @@ impl Contest<'_> {
     /// Those of training; what goes wrong in a method is its row.
     pub(crate) fn round(&self, world: usize) -> Result<Round> {
         let (ins, outs) = self.study.sides(world);
-        let points: Vec<String> = self.study.points.ids().iter().flatten().map(str::to_owned).collect();
-        let (with, without) = (self.study.data.without(&outs)?, self.study.data.without(&points)?);
+        let (with, without) = self.study.sets(&outs)?;
         let original = self.trained(world, Role::Original, &with)?;
         let forget = self.study.points.select(&ins)?;
         let told = |player: &Player| self.told(world, player, &forget);
-        let methods = self.methods.iter().map(|method| {
-            let player = self.unlearned(world, method.as_ref(), &original, (&forget, &without)).map_err(|error| error.to_string())?;
-            told(&player).map_err(|error| error.to_string())
-        });
-        let methods = methods.collect();
+        let asked = self.unlearning(world, &original, &forget, &without)?;
+        let row = |method: &dyn Unlearn| told(&unlearned(method, &original, &asked)?);
+        let methods = self.methods.iter().map(|method| row(method.as_ref()).map_err(|error| error.to_string())).collect();
         let scratch = self.scratch(world, &without)?.iter().map(told).collect::<Result<_>>()?;
         let [retrained, second] = [Role::Retrained, Role::Second].map(|role| self.trained(world, role, &without));
         Ok(Round { original: told(&original)?, retrained: told(&retrained?)?, second: told(&second?)?, scratch, methods })
@@ -104,19 +100,15 @@ impl Contest<'_> {
     /// Those of training.
     pub(crate) fn searched(&self, methods: &[(&Method, Settings)], criterion: Criterion) -> Result<Vec<(Settings, f64)>> {
         let (ins, outs) = self.study.sides(0);
-        let points: Vec<String> = self.study.points.ids().iter().flatten().map(str::to_owned).collect();
-        let (with, without) = (self.study.data.without(&outs)?, self.study.data.without(&points)?);
+        let (with, without) = self.study.sets(&outs)?;
         let original = self.trained(0, Role::Original, &with)?;
-        let (learner, served) = (self.learner(0, Role::Original), original.model.served());
-        let Some(network) = &served.network else { return Err(Error::NotAudited) };
-        let (forget, retain) = (served.examples(&self.study.points.select(&ins)?, learner.seed)?, served.examples(&without, learner.seed)?);
-        let (fresh, training) = (learner.fresh(&served.encoder, served.classes.len())?, learner.training());
-        let seed = Seed(mix(self.study.seed_of(0, Role::Candidate).0, METHOD));
+        let asked = self.unlearning(0, &original, &self.study.points.select(&ins)?, &without)?;
+        let network = original.network()?;
         let found = methods.par_iter().map(|(method, settings)| {
             let metered = Metered::new(network);
-            let request = Request { retain: &retain, forget: &forget, training: &training, fresh: &metered.beside(&fresh), seed };
+            let request = Request { fresh: &metered.beside(&asked.fresh), ..asked.request() };
             match search(method, settings, &metered, &request, criterion) {
-                Ok(found) => (found.settings, metered.cost().steps(training.batch_size)),
+                Ok(found) => (found.settings, metered.cost().steps(request.training.batch_size)),
                 Err(_) => (settings.clone(), 0.0),
             }
         });
@@ -130,56 +122,35 @@ impl Contest<'_> {
     fn trained(&self, world: usize, role: Role, data: &Dataset) -> Result<Player> {
         let learner = self.learner(world, role);
         let timer = Instant::now();
-        let model = learner.fit(data)?;
+        let served = learner.fit(data)?.served().clone();
         let steps = learner.training().start(data.len()).n_steps as f64;
         let stopped = "at the end of training".to_owned();
-        Ok(Player { model, steps, seconds: timer.elapsed().as_secs_f64(), guarantee: Guarantee::Exact, stopped })
+        Ok(Player { served, steps, seconds: timer.elapsed().as_secs_f64(), guarantee: Guarantee::Exact, stopped })
     }
 
-    /// The original after a method had it forget.
-    fn unlearned(&self, world: usize, method: &dyn Unlearn, original: &Player, (forget, retain): (&Dataset, &Dataset)) -> Result<Player> {
-        let learner = self.learner(world, Role::Original);
-        let served = original.model.served();
-        let Some(network) = &served.network else { return Err(Error::NotAudited) };
-        let [forget, examples] = [forget, retain].map(|data| served.examples(data, learner.seed));
-        let (forget, examples) = (forget?, examples?);
-        let fresh = learner.fresh(&served.encoder, served.classes.len())?;
-        let training = learner.training();
-        let seed = Seed(mix(self.study.seed_of(world, Role::Candidate).0, METHOD));
-        let mut metered = Metered::new(network);
-        let timer = Instant::now();
-        let request = Request { retain: &examples, forget: &forget, training: &training, fresh: &metered.beside(&fresh), seed };
-        let done = method.unlearn(&mut metered, &request).map_err(untrain_core::Error::from)?;
-        let seconds = timer.elapsed().as_secs_f64();
-        let steps = metered.cost().steps(training.batch_size);
-        let model = original.model.with_network(copied(network, &metered), retain);
-        Ok(Player { model, steps, seconds, guarantee: done.guarantee, stopped: done.stopped })
+    fn unlearning(&self, world: usize, original: &Player, forget: &Dataset, retain: &Dataset) -> Result<Unlearning> {
+        let seed = self.study.seed_of(world, Role::Candidate);
+        Ok(self.learner(world, Role::Original).unlearning(&original.served, forget, retain, seed)?)
     }
 
     /// A network that is trained without the points, as it is after each of [`SHARES`].
     fn scratch(&self, world: usize, data: &Dataset) -> Result<Vec<Player>> {
         let learner = self.learner(world, Role::Scratch);
         let timer = Instant::now();
-        let empty = learner.fit(&data.select(&[])?)?;
         let encoder = untrain_neural::Encoder::fit(data, &learner.params)?;
         let classes = untrain_neural::classes(data)?;
         let examples = encoder.examples(data, &classes, learner.seed)?;
         let mut network = learner.fresh(&encoder, classes.len())?;
-        let model = |network: Layered| {
-            let served =
-                NeuralArtefact { records: data.len() as u64, encoder: encoder.clone(), classes: classes.clone(), network: Some(network) };
-            empty.with_served(served, data)
-        };
         let training = learner.training();
         let mut progress = training.start(examples.len());
         let marks = SHARES.map(|share| ((share * progress.n_steps as f64).ceil() as usize).max(1));
         let mut players = Vec::with_capacity(SHARES.len());
-        let initial = network.clone();
+        let before = NeuralArtefact { records: data.len() as u64, encoder, classes, network: Some(network.clone()) };
         let mut watch = |network: &dyn Network, progress: &untrain_neural::Progress| {
             for mark in &marks {
                 if *mark == progress.step {
                     players.push(Player {
-                        model: model(copied(&initial, network)),
+                        served: moved(&before, network),
                         steps: progress.step as f64,
                         seconds: timer.elapsed().as_secs_f64(),
                         guarantee: Guarantee::Exact,
@@ -194,7 +165,7 @@ impl Contest<'_> {
     }
 
     fn told(&self, world: usize, player: &Player, forget: &Dataset) -> Result<Row> {
-        let served = player.model.served();
+        let served = &player.served;
         let said = |data: &Dataset| Said::from_predictions(untrain_core::Artefact::predict(served, data)?, data);
         let (mut relearnt, mut rounded) = (None, None);
         if let Some(network) = served.network.as_ref().filter(|_| world < RELEARNT) {
@@ -215,12 +186,32 @@ impl Contest<'_> {
     }
 }
 
-/// A network with the numbers of another of the same shape.
-fn copied(like: &Layered, from: &dyn Network) -> Layered {
-    let mut copy = like.clone();
-    copy.parameters_mut().copy_from_slice(from.parameters());
-    copy.buffers_mut().copy_from_slice(from.buffers());
-    copy
+impl Player {
+    fn network(&self) -> Result<&Layered> {
+        self.served.network.as_ref().ok_or(Error::NotAudited)
+    }
+}
+
+/// The original after a method had it forget.
+fn unlearned(method: &dyn Unlearn, original: &Player, asked: &Unlearning) -> Result<Player> {
+    let mut metered = Metered::new(original.network()?);
+    let timer = Instant::now();
+    let request = Request { fresh: &metered.beside(&asked.fresh), ..asked.request() };
+    let done = method.unlearn(&mut metered, &request).map_err(untrain_core::Error::from)?;
+    let seconds = timer.elapsed().as_secs_f64();
+    let steps = metered.cost().steps(request.training.batch_size);
+    let served = NeuralArtefact { records: request.retain.len() as u64, ..moved(&original.served, &metered) };
+    Ok(Player { served, steps, seconds, guarantee: done.guarantee, stopped: done.stopped })
+}
+
+/// What is served, with the numbers of a network of the same shape.
+fn moved(served: &NeuralArtefact, network: &dyn Network) -> NeuralArtefact {
+    let mut served = served.clone();
+    if let Some(copy) = &mut served.network {
+        copy.parameters_mut().copy_from_slice(network.parameters());
+        copy.buffers_mut().copy_from_slice(network.buffers());
+    }
+    served
 }
 
 /// How sure a copy is of the points, before it learns them again and after each step of that: one batch of all of them a step.

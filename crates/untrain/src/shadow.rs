@@ -122,8 +122,7 @@ impl Study<'_> {
     /// Those of the learner; [`Error::NotAudited`] for predictions that have no truth beside them.
     pub(crate) fn world(&self, world: usize) -> Result<World> {
         let (ins, outs) = self.sides(world);
-        let points: Vec<String> = self.points.ids().iter().flatten().map(str::to_owned).collect();
-        let (with, without) = (self.data.without(&outs)?, self.data.without(&points)?);
+        let (with, without) = self.sets(&outs)?;
         let learner = (self.learner)(self.seed_of(world, Role::Original))?;
         let timer = Instant::now();
         let original = learner.fit(&with)?;
@@ -199,6 +198,12 @@ impl Study<'_> {
         let (ins, outs): (Vec<_>, Vec<_>) = self.points.ids().iter().flatten().zip(bits).partition(|(_, bit)| **bit);
         let ids = |side: Vec<(&str, &bool)>| side.into_iter().map(|(id, _)| id.to_owned()).collect();
         (ids(ins), ids(outs))
+    }
+
+    /// What the original of a world is trained on, whose points `outs` are out, and what models are trained on that see no point.
+    pub(crate) fn sets(&self, outs: &[String]) -> Result<(Dataset, Dataset)> {
+        let points: Vec<String> = self.points.ids().iter().flatten().map(str::to_owned).collect();
+        Ok((self.data.without(outs)?, self.data.without(&points)?))
     }
 
     /// The seed of a model: of a world and a role.

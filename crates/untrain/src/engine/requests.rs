@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use untrain_core::{AnyModel, Dataset, Digest, Error as CoreError, Forget as _, Guarantee, Learner as _, Model as _, Seed, mix};
+use untrain_core::{AnyModel, Dataset, Digest, Error as CoreError, Forget as _, Guarantee, Learner as _, Model as _};
 use untrain_ledger::commitment::Salt;
 use untrain_ledger::statement::RequestRef;
 use untrain_ledger::{Change, Event, Hash, ModelRow, Name, NewStatement, OfRequest, Operation, Request, RequestRow, State, Version};
-use untrain_neural::methods::{self, Method};
+use untrain_neural::methods::Method;
+use untrain_neural::{Neural, NeuralModel};
 
 use super::comparing::Chosen;
 use super::receipts::openings;
@@ -544,12 +545,14 @@ impl Engine {
                 continue;
             }
             let timer = Instant::now();
-            let guarantee = match (step.operation, method) {
-                (Operation::Forget, Some(method)) if recipe.neural()?.is_some() => {
-                    let before: Guarantee = from_json(&name, &row.guarantee)?;
-                    before.and(unlearn(&recipe, method, &mut model, (&seen_in.select(&ids)?, &training))?)
+            let neural = if method.is_some() { recipe.neural()? } else { None };
+            let guarantee = match (step.operation, neural.zip(method)) {
+                (Operation::Forget, Some((neural, method))) => {
+                    let (moved, promised) = unlearn(&neural, method, &model.state(), (&before, &ids, &training))?;
+                    model = learner.load(&moved.state(), &training)?;
+                    from_json::<Guarantee>(&name, &row.guarantee)?.and(promised)
                 }
-                (Operation::Forget, _) => learner.forget(&mut model, &ids, &training)?,
+                (Operation::Forget, None) => learner.forget(&mut model, &ids, &training)?,
                 (Operation::Learn, _) => learner.learn(&mut model, &ids, &training)?,
             };
             let after = ModelRow {
@@ -691,33 +694,20 @@ struct New {
     method: Option<Chosen>,
 }
 
-const METHOD: u64 = 0x6d65_7468_6f64_0000; // "method"
-
-/// Has a network forget by a method: what it promises is the method's.
-fn unlearn(recipe: &Recipe, (name, settings): &Chosen, model: &mut AnyModel, (forget, retain): (&Dataset, &Dataset)) -> Result<Guarantee> {
-    if retain.is_empty() {
-        return Err(Error::NothingRetained);
-    }
+/// Has a network forget by a method: the guarantee is the method's. `before` are the records that the model knows.
+fn unlearn(
+    neural: &Neural,
+    (name, settings): &Chosen,
+    state: &[u8],
+    (before, ids, retain): (&Dataset, &[String], &Dataset),
+) -> Result<(NeuralModel, Guarantee)> {
     let method = Method::named(name)?.with(settings.clone())?;
-    let Some(neural) = recipe.neural()? else { return Err(Error::NotAudited) };
-    let before = retain.union(forget)?;
-    let known = neural.load(&model.state(), &before)?;
-    let served = known.served();
-    let Some(network) = &served.network else { return Err(Error::NothingRetained) };
-    let examples = |data: &Dataset| served.examples(data, neural.seed);
-    let training = neural.training();
-    let fresh = neural.fresh(&served.encoder, served.classes.len())?;
-    let request = methods::Request {
-        retain: &examples(retain)?,
-        forget: &examples(forget)?,
-        training: &training,
-        fresh: &fresh,
-        seed: Seed(mix(neural.seed.0, METHOD)),
-    };
+    let known = neural.load(state, before)?;
+    let Some(network) = known.served().network.as_ref().filter(|_| !retain.is_empty()) else { return Err(Error::NothingRetained) };
+    let asked = neural.unlearning(known.served(), &before.select(ids)?, retain, neural.seed)?;
     let mut moved = network.clone();
-    let done = method.unlearn(&mut moved, &request).map_err(CoreError::from)?;
-    *model = recipe.learner()?.load(&known.with_network(moved, retain).state(), retain)?;
-    Ok(done.guarantee)
+    let done = method.unlearn(&mut moved, &asked.request()).map_err(CoreError::from)?;
+    Ok((known.with_network(moved, retain), done.guarantee))
 }
 
 const PURGE_METHOD: &str = "files unlinked, database rewritten, write-ahead log emptied";

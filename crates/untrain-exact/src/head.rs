@@ -1,5 +1,6 @@
 //! The last layer of a deep network, exactly: logistic regression on what a frozen network makes of images.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
@@ -96,10 +97,27 @@ impl HeadParams {
 pub struct Head {
     /// The hyperparameters.
     pub params: HeadParams,
-    /// The bytes of the frozen network's file.
-    pub weights: Arc<[u8]>,
+    /// The file of the frozen network.
+    pub weights: FrozenFile,
     /// The key of the offsets of the last layer's grid.
     pub seed: Seed,
+}
+
+/// Where the bytes of a frozen network's file come from: they are asked for when a model is made or loaded, and not before.
+#[derive(Clone)]
+pub struct FrozenFile(Arc<dyn Fn() -> Result<Vec<u8>> + Send + Sync>);
+
+impl FrozenFile {
+    /// A file that `read` reads.
+    pub fn new(read: impl Fn() -> Result<Vec<u8>> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+}
+
+impl fmt::Debug for FrozenFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrozenFile").finish_non_exhaustive()
+    }
 }
 
 /// A model of [`Head`].
@@ -172,27 +190,24 @@ impl Head {
         Logistic { params: self.params.logistic(), seed: self.seed }
     }
 
-    fn frozen(&self, data: &Dataset) -> Result<Frozen> {
+    fn frozen(&self, data: &Dataset, weights: &[u8]) -> Result<Frozen> {
         let encoder = Encoder::fit(data, &self.params.training())?;
         if !matches!(encoder, Encoder::Image { .. }) {
             let hint = "the frozen network sees images; for tables use logistic".to_owned();
             return Err(Error::Unfit { reason: "no feature is an image".to_owned(), hint });
         }
-        let network = if data.is_empty() {
-            None
-        } else {
-            Some(Layered::from_safetensors(&self.params.network, encoder.shape(), CHUNK, &self.weights)?)
-        };
+        let network =
+            if data.is_empty() { None } else { Some(Layered::from_safetensors(&self.params.network, encoder.shape(), CHUNK, weights)?) };
         Ok(Frozen { encoder, network })
     }
 
-    fn header(&self) -> Vec<u8> {
+    fn header(&self, weights: &[u8]) -> Vec<u8> {
         let HeadParams { network, weights: _, weights_sha256: _, mean, deviation, alpha: _, grid: _ } = &self.params;
         let mut out = Writer::new();
         out.raw(STATE);
         out.text(untrain_neural::FLOAT_PROFILE);
         out.text(&serde_json::to_string(&(network, mean, deviation)).unwrap_or_default());
-        out.raw(Digest::of(&self.weights).as_bytes());
+        out.raw(Digest::of(weights).as_bytes());
         out.into_bytes()
     }
 }
@@ -201,17 +216,19 @@ impl Learner for Head {
     type Model = HeadModel;
 
     fn fit(&self, data: &Dataset) -> Result<HeadModel> {
-        let frozen = Arc::new(self.frozen(data)?);
+        let weights = (self.weights.0)()?;
+        let frozen = Arc::new(self.frozen(data, &weights)?);
         let features = frozen.features(data)?;
-        Ok(HeadModel { header: self.header(), frozen, last: self.last().fit(&features)?, features })
+        Ok(HeadModel { header: self.header(&weights), frozen, last: self.last().fit(&features)?, features })
     }
 
     fn load(&self, state: &[u8], data: &Dataset) -> Result<HeadModel> {
-        let header = self.header();
+        let weights = (self.weights.0)()?;
+        let header = self.header(&weights);
         let Some(rest) = state.strip_prefix(&header[..]) else {
             return Err(Error::Malformed { what: "state of a head", reason: "another recipe, network or format made it".to_owned() });
         };
-        let frozen = Arc::new(self.frozen(data)?);
+        let frozen = Arc::new(self.frozen(data, &weights)?);
         let features = frozen.features(data)?;
         Ok(HeadModel { header, frozen, last: self.last().load(rest, &features)?, features })
     }

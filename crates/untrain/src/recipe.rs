@@ -8,8 +8,8 @@ use untrain_core::hyperparameters::{self, Settings, complete, unknown};
 use untrain_core::{AnyLearner, Dataset, Digest, Error, Result, Seed, Task, mix, nearest};
 use untrain_exact::Hyperparameters;
 use untrain_exact::{Forest, Params as ForestParams};
+use untrain_exact::{FrozenFile, Head, HeadParams};
 use untrain_exact::{Glm, GlmParams, Logistic, LogisticParams};
-use untrain_exact::{Head, HeadParams};
 use untrain_exact::{KMeans, KMeansParams, Knn, KnnParams};
 use untrain_exact::{Lda, LdaParams, Pca, PcaParams, Qda, QdaParams, Ridge, RidgeParams};
 use untrain_exact::{NaiveBayes, NaiveBayesParams, Text, TextParams};
@@ -76,7 +76,8 @@ pub const LEARNERS: &[LearnerEntry] = &[
         complete: complete_head,
         make: |recipe, _| {
             let params: HeadParams = recipe.read()?;
-            let weights = Arc::from(frozen(&params)?);
+            let (path, wanted) = (params.weights.clone(), params.weights_sha256.clone());
+            let weights = FrozenFile::new(move || frozen(&path, &wanted));
             Ok(AnyLearner::new(Head { params, weights, seed: Seed(recipe.seed) }))
         },
     },
@@ -389,26 +390,27 @@ impl Recipe {
 
 /// Completes the hyperparameters of "head": the frozen network is what its file holds now, wherever that is.
 fn complete_head(settings: Settings) -> Result<Settings> {
-    let mut params: HeadParams = hyperparameters::read(&complete::<HeadParams>(settings)?)?;
+    let mut settings = complete::<HeadParams>(settings)?;
+    let HeadParams { weights, weights_sha256, .. } = hyperparameters::read(&settings)?;
     let refuse = |reason: String| Error::Parameter { name: "weights".to_owned(), reason, nearest: None };
-    let path = std::fs::canonicalize(&params.weights).map_err(|error| refuse(format!("cannot read {}: {error}", params.weights)))?;
-    path.to_str().ok_or_else(|| refuse("its path is no text".to_owned()))?.clone_into(&mut params.weights);
-    if params.weights_sha256.is_empty() {
-        let bytes = std::fs::read(&path).map_err(|error| refuse(format!("cannot read {}: {error}", params.weights)))?;
-        params.weights_sha256 = Digest::of(&bytes).to_string();
+    let unread = |error| refuse(format!("cannot read {weights}: {error}"));
+    let path = std::fs::canonicalize(&weights).map_err(unread)?;
+    if weights_sha256.is_empty() {
+        let found = Digest::of(&std::fs::read(&path).map_err(unread)?);
+        settings.insert("weights_sha256".to_owned(), Value::String(found.to_string()));
     }
-    let text = serde_json::to_string(&params).map_err(|error| Error::Malformed { what: "recipe", reason: error.to_string() })?;
-    complete::<HeadParams>(serde_json::from_str(&text).unwrap_or_default())
+    let path = path.to_str().ok_or_else(|| refuse("its path is no text".to_owned()))?;
+    settings.insert("weights".to_owned(), Value::String(path.to_owned()));
+    Ok(settings)
 }
 
 /// The file of a frozen network, which has to be the one that the recipe was made with.
-fn frozen(params: &HeadParams) -> Result<Vec<u8>> {
+fn frozen(path: &str, wanted: &str) -> Result<Vec<u8>> {
     let refuse = |reason: String| Error::Parameter { name: "weights".to_owned(), reason, nearest: None };
-    let wanted = &params.weights_sha256;
-    let bytes = std::fs::read(&params.weights)
-        .map_err(|error| refuse(format!("cannot read {}: {error}; the frozen network has the SHA-256 {wanted}", params.weights)))?;
+    let unread = |error| refuse(format!("cannot read {path}: {error}; the frozen network has the SHA-256 {wanted}"));
+    let bytes = std::fs::read(path).map_err(unread)?;
     let found = Digest::of(&bytes).to_string();
-    if found == *wanted { Ok(bytes) } else { Err(refuse(format!("{} has the SHA-256 {found}, and the recipe {wanted}", params.weights))) }
+    if found == wanted { Ok(bytes) } else { Err(refuse(format!("{path} has the SHA-256 {found}, and the recipe {wanted}"))) }
 }
 
 /// Completes the hyperparameters of "sisa", and those of its base, which may stand in a table or as `base_params.NAME`.

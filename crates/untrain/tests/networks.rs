@@ -9,6 +9,7 @@ use untrain::{
     Access, AuditOptions, CompareOptions, Engine, Error, ForgetOptions, Goal, Guarantee, Holdout, ImportOptions, OpenOptions, Recipe,
     RowKind, TrainOptions,
 };
+use untrain_ledger::statement::Fate;
 
 /// Images of 8 × 8 in MNIST's format, whose bright quarter says their class, and noise.
 fn write(folder: &Path, n: u64) -> PathBuf {
@@ -89,6 +90,9 @@ fn a_method_promises_less_and_an_exact_request_makes_the_model_exact_again() {
     let request = engine.forget("patches", &ids[..4], &by("neggrad_plus")).unwrap();
     assert_eq!((request.models[0].guarantee, request.models[0].records), (Guarantee::Empirical, ids.len() as u64 - 4));
     assert!(!engine.verify("network").unwrap().equal);
+    let stated =
+        |engine: &Engine, number: Option<u64>| engine.receipts(number.unwrap()).unwrap()[0].check(None).unwrap().models[0].fate.clone();
+    assert_eq!(stated(&engine, request.request), Fate::Updated, "nobody trained it anew");
     assert!(engine.evaluate("network", None).unwrap().scores.accuracy.unwrap() > 0.5);
     drop(engine);
     let mut engine = Engine::open(&place.path().join("store"), Access::Write, OpenOptions::default(), &mut || ()).unwrap();
@@ -97,6 +101,7 @@ fn a_method_promises_less_and_an_exact_request_makes_the_model_exact_again() {
     assert!(matches!(engine.forget("patches", &ids[6..7], &by("scrubb")), Err(Error::Core(error)) if error.nearest() == Some("scrub")));
     let exact = engine.forget("patches", &ids[6..7], &ForgetOptions::default()).unwrap();
     assert_eq!(exact.models[0].guarantee, Guarantee::Exact);
+    assert_eq!(stated(&engine, exact.request), Fate::Retrained);
     assert!(engine.verify("network").unwrap().equal);
     let rest: Vec<String> = training_ids(&mut engine);
     assert!(matches!(engine.forget("patches", &rest, &by("fine_tune")), Err(Error::NothingRetained)));
@@ -164,6 +169,10 @@ fn a_head_on_a_frozen_network_forgets_exactly_without_its_file_being_another() {
     assert!(engine.verify("head").unwrap().equal);
     assert!(engine.evaluate("head", None).unwrap().scores.accuracy.unwrap() > 0.5);
     assert!(engine.safetensors("head").is_err());
+    drop(engine);
+    fs::rename(&weights, place.path().join("moved")).unwrap();
+    let engine = Engine::open(&place.path().join("store"), Access::Read, OpenOptions::default(), &mut || ()).unwrap();
+    assert_eq!(engine.show_model("head").unwrap().forgets_by, "revision", "what needs no file is told without it");
     drop(engine);
     fs::write(&weights, b"another").unwrap();
     let mut engine = Engine::open(&place.path().join("store"), Access::Write, OpenOptions::default(), &mut || ()).unwrap();

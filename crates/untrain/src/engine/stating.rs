@@ -1,6 +1,6 @@
 //! What the engine states in the trail, and how statements reach the log.
 
-use untrain_core::{Digest, Forget as _, Schema, Seed};
+use untrain_core::{Digest, Forget as _, Guarantee, Schema, Seed};
 use untrain_ledger::checkpoint::Checkpoint;
 use untrain_ledger::commitment::{CommitmentSet, SetHead};
 use untrain_ledger::log::Log;
@@ -376,10 +376,12 @@ pub(super) fn digests(row: &ModelRow) -> ModelDigests {
 fn affected(outcome: &Outcome, dataset: &Loaded) -> Result<Affected> {
     let Outcome { before, after, affected, checkpoints } = outcome;
     let recipe: Recipe = from_json(after.name.as_str(), &after.recipe)?;
-    let fate = match (affected, recipe.learner()?.is_native()) {
-        (false, _) => Fate::Unaffected,
-        (true, true) => Fate::Updated,
-        (true, false) => Fate::Retrained,
+    let guarantee: Guarantee = from_json(after.name.as_str(), &after.guarantee)?;
+    // A network that a method moved was not trained anew, though its learner forgets by training anew.
+    let fate = match affected {
+        false => Fate::Unaffected,
+        true if guarantee == Guarantee::Exact && !recipe.learner()?.is_native() => Fate::Retrained,
+        true => Fate::Updated,
     };
     Ok(Affected {
         model: after.name.clone(),
@@ -388,7 +390,7 @@ fn affected(outcome: &Outcome, dataset: &Loaded) -> Result<Affected> {
         before: digests(before),
         after: Some(digests(after)),
         checkpoints: trail(checkpoints, &dataset.salts).map(|trail| trail.head()),
-        guarantee: Some(from_json(after.name.as_str(), &after.guarantee)?),
+        guarantee: Some(guarantee),
         fate,
     })
 }

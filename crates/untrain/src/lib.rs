@@ -42,6 +42,7 @@ pub mod select;
 mod shadow;
 mod trail;
 mod unfinished;
+mod whole_file;
 
 pub use comparison::{Comparison, ComparisonRow, FailedMethod, OverScratch, RowKind};
 pub use engine::{

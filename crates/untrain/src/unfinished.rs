@@ -4,7 +4,6 @@
 //! erased whenever records are forgotten.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -12,12 +11,11 @@ use std::time::{Duration, Instant};
 use untrain_core::Digest;
 use untrain_neural::Keep;
 
-use crate::{Error, Result};
+use crate::{Result, whole_file};
 
 const FOLDER: &str = "unfinished";
 /// No more than so much work is lost.
 const OFTEN: Duration = Duration::from_secs(5);
-const DIGEST: usize = 32;
 
 /// The unfinished training of a store.
 #[derive(Debug)]
@@ -48,17 +46,12 @@ impl Keep for Unfinished {
     }
 
     fn find(&self, training: &Digest) -> Option<Vec<u8>> {
-        let mut bytes = fs::read(self.path(training)).ok()?;
-        let digest = bytes.split_off(bytes.len().checked_sub(DIGEST)?);
-        (Digest::of(&bytes).as_bytes()[..] == digest).then_some(bytes)
+        whole_file::read(&self.path(training))
     }
 
     fn put(&self, training: &Digest, bytes: &[u8]) {
         // A training that cannot be kept can still be finished.
-        let next = self.folder.join(format!("{training}.next"));
-        let _ = fs::create_dir_all(&self.folder)
-            .and_then(|()| fs::write(&next, [bytes, &Digest::of(bytes).as_bytes()[..]].concat()))
-            .and_then(|()| fs::rename(&next, self.path(training)));
+        let _ = fs::create_dir_all(&self.folder).and_then(|()| whole_file::write(&self.path(training), bytes.to_vec()));
     }
 
     fn remove(&self, training: &Digest) {
@@ -72,13 +65,7 @@ impl Keep for Unfinished {
 ///
 /// [`Error::Store`].
 pub(crate) fn erase(store: &Path) -> Result<()> {
-    let folder = store.join(FOLDER);
-    match fs::remove_dir_all(&folder) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            Err(Error::Store(untrain_ledger::Error::Io { action: "erase", path: folder, source }))
-        }
-        _ => Ok(()),
-    }
+    whole_file::erase(&store.join(FOLDER))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use untrain_audit::bounds::one_run::{self, Choice, Guesses};
 use untrain_audit::bounds::refute::Refutation;
 use untrain_audit::distances::relearn;
 use untrain_audit::{Audit, MIN_WORLDS, Membership, Scores, Verdict, audit_by};
-use untrain_core::{Dataset, Digest, Forget as _, Guarantee, Learner as _, Predictions, Seed};
+use untrain_core::{AnyLearner, Dataset, Digest, Forget as _, Guarantee, Learner as _, Predictions, Seed};
 use untrain_ledger::{ModelRow, Operation, RequestRow};
 
 use super::{Engine, Loaded, from_json};
@@ -21,16 +21,16 @@ use crate::shadow::{Kept, Role, Study, World, in_worlds, sample};
 use crate::{Error, Recipe, Result};
 
 const POINTS: u64 = 0x706f_696e_7473_0000; // "points"
-pub(super) const CANARIES: u64 = 0x6361_6e61_7279_0000; // "canary"
+const CANARIES: u64 = 0x6361_6e61_7279_0000; // "canary"
 const DONORS: u64 = 0x646f_6e6f_7273_0000; // "donors"
-pub(super) const HOLDOUT: u64 = 0x686f_6c64_6f75_7400; // "holdout"
-pub(super) const RETAIN: u64 = 0x7265_7461_696e_0000; // "retain"
+const HOLDOUT: u64 = 0x686f_6c64_6f75_7400; // "holdout"
+const RETAIN: u64 = 0x7265_7461_696e_0000; // "retain"
 
 /// How many records of the holdout, and of those that are retained, models are asked about.
-pub(super) const ASKED: usize = 1000;
+const ASKED: usize = 1000;
 
 /// A copy has relearnt when it is this near to the original.
-const RELEARNT_TO: f64 = 0.05;
+pub(super) const RELEARNT_TO: f64 = 0.05;
 
 /// The most worlds that a budget buys; from here on more of them say little more.
 const MOST_WORLDS: usize = 64;
@@ -90,8 +90,18 @@ pub struct AuditProgress {
 }
 
 /// What is asked about, and where it comes from.
-pub(super) struct Asked {
-    pub(super) points: Dataset,
+struct Asked {
+    points: Dataset,
+    source: AuditSource,
+}
+
+/// A study whose bits are not drawn yet, and how it came to be.
+pub(super) struct Prepared<'a> {
+    pub(super) study: Study<'a>,
+    /// The records that are asked about, without the canaries and with their own labels.
+    pub(super) asked: Dataset,
+    /// Those that got a wrong label.
+    pub(super) canaries: Vec<String>,
     pub(super) source: AuditSource,
 }
 
@@ -115,24 +125,9 @@ impl Engine {
         let row = self.store.model(model)?;
         let recipe: Recipe = from_json(model, &row.recipe)?;
         let loaded = self.read(row.dataset.as_str())?;
-        let Asked { points, source } = self.asked_about(&loaded, options)?;
-        let training = loaded.data.training();
-        let (seed, named) = (Seed(options.seed), ids(&points));
-        let training = if matches!(source, AuditSource::Given | AuditSource::Held { .. }) { training.union(&points)? } else { training };
-        let canaries = sample(&training, options.n_canaries.min(training.len() / 10), seed, CANARIES, &named)?;
-        let (training, canaries) = mislabelled(&training, &canaries, seed)?;
-        let all: Vec<String> = named.iter().chain(&canaries).cloned().collect();
-        let points = training.select(&all)?;
         let learner = |seed: Seed| Ok(Recipe { seed: seed.0, ..recipe.clone() }.learner()?);
-        let study = Study {
-            learner: &learner,
-            holdout: sample(&loaded.data.holdout(), ASKED, seed, HOLDOUT, &BTreeSet::new())?,
-            retain: sample(&training, ASKED, seed, RETAIN, &all.iter().cloned().collect())?,
-            bits: Membership::all(0, 0),
-            data: training,
-            points,
-            seed,
-        };
+        let Prepared { study, asked, canaries, source } = self.prepared(&loaded, options, &learner)?;
+        let seed = study.seed;
         let places: Vec<usize> = canaries.iter().filter_map(|id| study.points.position(id)).collect();
         let (kept, other) = Kept::open(self.store.path(), model, &key(&row, &loaded, &study, options)?);
         let n_worlds = match options.n_worlds.or_else(|| kept.planned()) {
@@ -161,7 +156,7 @@ impl Engine {
             guarantee: claim,
             source,
             records: study.data.len() as u64,
-            asked: named.len() as u64,
+            asked: asked.len() as u64,
             canaries: places.len() as u64,
             holdout: study.holdout.len() as u64,
             worlds: n_worlds as u64,
@@ -181,6 +176,32 @@ impl Engine {
             at_ms: super::now_ms(),
             total_seconds: started.elapsed().as_secs_f64(),
         })
+    }
+
+    /// What models are to be asked about, and what they are to be trained on.
+    pub(super) fn prepared<'a>(
+        &self,
+        loaded: &Loaded,
+        options: &AuditOptions,
+        learner: &'a (dyn Fn(Seed) -> Result<AnyLearner> + Sync),
+    ) -> Result<Prepared<'a>> {
+        let Asked { points: asked, source } = self.asked_about(loaded, options)?;
+        let training = loaded.data.training();
+        let (seed, named) = (Seed(options.seed), ids(&asked));
+        let training = if matches!(source, AuditSource::Given | AuditSource::Held { .. }) { training.union(&asked)? } else { training };
+        let canaries = sample(&training, options.n_canaries.min(training.len() / 10), seed, CANARIES, &named)?;
+        let (training, canaries) = mislabelled(&training, &canaries, seed)?;
+        let all: Vec<String> = named.iter().chain(&canaries).cloned().collect();
+        let study = Study {
+            learner,
+            holdout: sample(&loaded.data.holdout(), ASKED, seed, HOLDOUT, &BTreeSet::new())?,
+            retain: sample(&training, ASKED, seed, RETAIN, &all.iter().cloned().collect())?,
+            bits: Membership::all(0, 0),
+            points: training.select(&all)?,
+            data: training,
+            seed,
+        };
+        Ok(Prepared { study, asked, canaries, source })
     }
 
     /// Reads copies of records that a model's dataset has no longer, to audit what the model knows of them.
@@ -232,7 +253,7 @@ impl Engine {
     }
 
     /// The records to ask about.
-    pub(super) fn asked_about(&self, loaded: &Loaded, options: &AuditOptions) -> Result<Asked> {
+    fn asked_about(&self, loaded: &Loaded, options: &AuditOptions) -> Result<Asked> {
         let (dataset, training) = (loaded.row.name.as_str(), loaded.data.training());
         if let Some(records) = &options.records {
             let points = capped(records, options)?;
@@ -271,7 +292,7 @@ impl Engine {
     }
 }
 
-pub(super) fn ids(data: &Dataset) -> BTreeSet<String> {
+fn ids(data: &Dataset) -> BTreeSet<String> {
     data.ids().iter().flatten().map(str::to_owned).collect()
 }
 
@@ -283,7 +304,7 @@ fn capped(data: &Dataset, options: &AuditOptions) -> Result<Dataset> {
 
 /// The dataset with the targets of other records in the place of the canaries' own, and the ids of the canaries: those for which a
 /// record with another target was found.
-pub(super) fn mislabelled(data: &Dataset, canaries: &Dataset, seed: Seed) -> Result<(Dataset, Vec<String>)> {
+fn mislabelled(data: &Dataset, canaries: &Dataset, seed: Seed) -> Result<(Dataset, Vec<String>)> {
     let Some((place, _)) = data.schema().target() else { return Err(Error::NotAudited) };
     let values = data.values(place);
     let mut hashed: Vec<(u64, usize)> =
@@ -404,7 +425,7 @@ fn relearning(worlds: &[World]) -> Result<Option<RelearnReport>> {
     Ok(Some(RelearnReport { ain, null, positive_control, worlds: relearnt.len() as u64, steps }))
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }

@@ -1,6 +1,5 @@
 //! Comparing: what does each method of unlearning buy, and at what price?
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -8,19 +7,16 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 use untrain_audit::distances::relearn;
 use untrain_audit::{Ensemble, MIN_WORLDS, Measured, Membership, Worlds, audit_by};
-use untrain_core::{Guarantee, Seed};
+use untrain_core::{Dataset, Guarantee, Seed};
 use untrain_neural::FLOAT_PROFILE;
 use untrain_neural::methods::{Criterion, Goal, METHODS, Method};
 
-use super::audits::{ASKED, Asked, CANARIES, HOLDOUT, RETAIN, ids, mislabelled};
+use super::audits::{Prepared, RELEARNT_TO, median};
 use super::{AuditOptions, AuditProgress, Engine, from_json};
 use crate::comparison::{Comparison, ComparisonRow, FailedMethod, OverScratch, RowKind};
 use crate::contest::{Contest, Round, Row, SHARES};
-use crate::shadow::{Said, Study, in_worlds, sample};
+use crate::shadow::{Said, in_worlds};
 use crate::{Error, Recipe, Result};
-
-/// A copy has relearnt when it is this near to the original.
-const RELEARNT_TO: f64 = 0.05;
 
 /// The most worlds that a budget buys.
 const MOST_WORLDS: usize = 96;
@@ -68,34 +64,19 @@ impl Engine {
         }
         let neural = recipe.neural()?.ok_or_else(|| Error::NoNetwork { model: model.to_owned(), learner: recipe.learner.clone() })?;
         let loaded = self.read(row.dataset.as_str())?;
-        let Asked { points, source } = self.asked_about(&loaded, options)?;
-        let training = loaded.data.training();
-        let (seed, asked) = (Seed(options.seed), ids(&points));
-        let training = if training.position(points.id(0)).is_none() { training.union(&points)? } else { training };
-        let goal = goal.unwrap_or_else(|| guessed(&points, &training));
-        let canaries = sample(&training, options.n_canaries.min(training.len() / 10), seed, CANARIES, &asked)?;
-        let (training, canaries) = mislabelled(&training, &canaries, seed)?;
-        let all: Vec<String> = asked.iter().chain(&canaries).cloned().collect();
-        if all.len() >= training.len() {
+        let learner = |seed: Seed| Ok(Recipe { seed: seed.0, ..recipe.clone() }.learner()?);
+        let Prepared { study, asked, canaries, source } = self.prepared(&loaded, options, &learner)?;
+        if study.points.len() >= study.data.len() {
             return Err(Error::NothingRetained);
         }
-        let learner = |seed: Seed| Ok(Recipe { seed: seed.0, ..recipe.clone() }.learner()?);
-        let study = Study {
-            learner: &learner,
-            holdout: sample(&loaded.data.holdout(), ASKED, seed, HOLDOUT, &BTreeSet::new())?,
-            retain: sample(&training, ASKED, seed, RETAIN, &all.iter().cloned().collect())?,
-            bits: Membership::all(0, 0),
-            points: training.select(&all)?,
-            data: training,
-            seed,
-        };
+        let (seed, goal) = (study.seed, goal.unwrap_or_else(|| guessed(&asked, &loaded.data.training())));
         let mut contest = Contest { study, neural, methods: Vec::new() };
         let point_ids: Vec<String> = contest.study.points.ids().iter().flatten().map(str::to_owned).collect();
         let names: Vec<&str> = point_ids.iter().map(String::as_str).collect();
         let criterion = search.then(|| Criterion::of(goal));
         contest.study.bits = Membership::draw(seed, MIN_WORLDS, &names);
         let (chosen, searched) = entered(&mut contest, chosen, criterion)?;
-        // The first world says how long one takes, and is played with the bits that it keeps whatever their number.
+        // The first world says how long one takes.
         let n_worlds = if let Some(n) = options.n_worlds {
             n
         } else {
@@ -163,15 +144,13 @@ fn entered(contest: &mut Contest<'_>, mut chosen: Vec<Entrant>, criterion: Optio
 }
 
 /// The goal that the records suggest: a class if they are all that the data have of one, else a random subset.
-fn guessed(points: &untrain_core::Dataset, training: &untrain_core::Dataset) -> Goal {
+fn guessed(asked: &Dataset, training: &Dataset) -> Goal {
     let Some((place, _)) = training.schema().target() else { return Goal::Random };
-    let targets = |data: &untrain_core::Dataset| {
-        let values = data.values(place);
-        (0..data.len()).filter_map(|i| values.text(i)).collect::<Vec<_>>()
-    };
-    let classes: BTreeSet<String> = targets(points).into_iter().collect();
-    let whole = |class: &String| targets(training).iter().filter(|other| *other == class).count() == points.len();
-    if classes.len() == 1 && classes.iter().all(whole) { Goal::Class } else { Goal::Random }
+    let class = |data: &Dataset, i: usize| data.values(place).text(i);
+    let first = class(asked, 0);
+    let one = (1..asked.len()).all(|i| class(asked, i) == first);
+    let left = (0..training.len()).any(|i| class(training, i) == first && asked.position(training.id(i)).is_none());
+    if one && !left { Goal::Class } else { Goal::Random }
 }
 
 type Measure = fn(&ComparisonRow) -> Option<f64>;
@@ -251,8 +230,6 @@ impl Table<'_> {
         let accuracy =
             |set: usize| mean(rows.iter().filter_map(|row| row.said[set].outputs().ok()?.accuracy()).filter(|a| a.is_finite()).collect());
         let [efficacy, privacy] = if kind == RowKind::Retrained { [None, None] } else { self.games(rows)? };
-        let mut seconds: Vec<f64> = rows.iter().map(|row| row.seconds).collect();
-        seconds.sort_unstable_by(f64::total_cmp);
         let steps = mean(rows.iter().map(|row| row.steps).collect()).unwrap_or_default();
         Ok(ComparisonRow {
             name: name.to_owned(),
@@ -261,11 +238,11 @@ impl Table<'_> {
             paper: None,
             suits: true,
             settings: None,
-            guarantee: rows.iter().fold(Guarantee::Exact, |all, row| all.and(weakest(row.guarantee, all))),
+            guarantee: rows.iter().fold(Guarantee::Exact, |all, row| weaker(all, row.guarantee)),
             steps,
             share: steps / self.contest.n_steps().max(1) as f64,
             search_steps: 0.0,
-            seconds: seconds.get(seconds.len() / 2).copied().unwrap_or_default(),
+            seconds: median(rows.iter().map(|row| row.seconds).collect()),
             stopped: rows.first().map(|row| row.stopped.clone()).unwrap_or_default(),
             accuracy_forget: mean(forget.collect()),
             accuracy_retain: accuracy(2),
@@ -320,13 +297,13 @@ impl Table<'_> {
 const EFFICACY: &str = "ulira-efficacy";
 const PRIVACY: &str = "ulira-privacy";
 
-/// Of worlds, which are apart, the weakest guarantee holds; budgets do not add up.
-fn weakest(own: Guarantee, all: Guarantee) -> Guarantee {
-    match (own, all) {
-        (Guarantee::Certified { epsilon, delta }, Guarantee::Certified { epsilon: e, delta: d }) => {
-            Guarantee::Certified { epsilon: epsilon.max(e) - e, delta: delta.max(d) - d }
+/// The weaker of two guarantees: of worlds, which are apart, so that budgets do not add up.
+fn weaker(a: Guarantee, b: Guarantee) -> Guarantee {
+    match (a, b) {
+        (Guarantee::Certified { epsilon, delta }, Guarantee::Certified { epsilon: other, delta: with }) => {
+            Guarantee::Certified { epsilon: epsilon.max(other), delta: delta.max(with) }
         }
-        (own, _) => own,
+        (a, b) => a.and(b),
     }
 }
 

@@ -4,18 +4,15 @@
 //! whenever records are forgotten from a dataset.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use untrain_core::{Digest, Guarantee, Reader, Writer};
+use untrain_core::{Guarantee, Reader, Writer};
 
 use super::{Relearnt, Role, Said, World};
-use crate::{Error, Result};
+use crate::{Error, Result, whole_file};
 
 const FOLDER: &str = "audits";
 const MAGIC: &[u8; 8] = b"UTWRLD\x00\x01";
-
-const DIGEST: usize = 32;
 
 /// The worlds of one audit.
 pub(crate) struct Kept {
@@ -37,12 +34,7 @@ impl Kept {
 
     /// A world that was finished earlier. One that cannot be read is made again.
     pub(crate) fn read(&self, world: usize) -> Option<World> {
-        let bytes = fs::read(self.path(world)).ok()?;
-        let (content, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST)?)?;
-        if Digest::of(content).as_bytes() != digest {
-            return None;
-        }
-        from_bytes(content).ok()
+        from_bytes(&whole_file::read(&self.path(world))?).ok()
     }
 
     /// How many worlds the audit that was stopped had planned.
@@ -66,15 +58,9 @@ impl Kept {
     ///
     /// [`Error::Store`] if it cannot be written; the audit can go on without.
     pub(crate) fn write(&self, world: usize, content: &World) -> Result<()> {
-        let (path, next) = (self.path(world), self.folder.join(format!("{world}.next")));
-        let write = || {
-            let mut bytes = to_bytes(content);
-            let digest = Digest::of(&bytes);
-            bytes.extend(digest.as_bytes());
-            fs::write(&next, bytes)?;
-            fs::rename(&next, &path)
-        };
-        write().map_err(|source: io::Error| Error::Store(untrain_ledger::Error::Io { action: "write", path: path.clone(), source }))
+        let path = self.path(world);
+        let written = whole_file::write(&path, to_bytes(content));
+        written.map_err(|source| Error::Store(untrain_ledger::Error::Io { action: "write", path, source }))
     }
 
     fn path(&self, world: usize) -> PathBuf {
@@ -88,13 +74,7 @@ impl Kept {
 ///
 /// [`Error::Store`].
 pub(crate) fn erase(store: &Path) -> Result<()> {
-    let folder = store.join(FOLDER);
-    match fs::remove_dir_all(&folder) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            Err(Error::Store(untrain_ledger::Error::Io { action: "erase", path: folder, source }))
-        }
-        _ => Ok(()),
-    }
+    whole_file::erase(&store.join(FOLDER))
 }
 
 fn to_bytes(world: &World) -> Vec<u8> {

@@ -97,7 +97,7 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
         return networks::run(app);
     }
     let mut engine = app.write()?;
-    require_own(&engine)?;
+    require_own(&engine, DATASET, &[MODEL])?;
     app.words.say("Importing 48,842 people of the census of 1994 …");
     let data = app.words.working("importing", || import(&mut engine))?;
     app.words.say("Training a forest of 100 trees on 32,561 of them …");
@@ -138,9 +138,9 @@ pub(crate) fn run(args: &Args, app: &App) -> anyhow::Result<Outcome> {
 }
 
 /// Refuses to replace a dataset or a model of the user's that only happens to have the demo's names.
-fn require_own(engine: &Engine) -> anyhow::Result<()> {
+fn require_own(engine: &Engine, dataset: &str, models: &[&str]) -> anyhow::Result<()> {
     for line in engine.list()?.datasets {
-        let stranger = line.models.iter().find(|model| (model.model == MODEL) != (line.dataset == DATASET));
+        let stranger = line.models.iter().find(|model| models.contains(&model.model.as_str()) != (line.dataset == dataset));
         if let Some(model) = stranger {
             let message = format!("the store has a model \"{}\" of \"{}\" that the demo would replace", model.model, line.dataset);
             return Err(Usage::with_hint(message, "run the demo in a store of its own: --store DIR").into());

@@ -9,18 +9,18 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 use untrain::import::{self, Roles};
-use untrain_core::{AnyLearner, Dataset, Digest, Learner as _, Model as _, Seed, Task, mix, unit};
-use untrain_exact::{Retrain, ShardSizes, Sisa, SisaParams};
+use untrain_core::{AnyLearner, Dataset, Digest, Seed, mix, unit};
+use untrain_exact::Retrain;
 use untrain_neural::{
     Architecture, Batch, Layered, MlpParams, Network as _, Neural, Optimiser, Rule, Shape, Statistics, TrainingParams, loss::cross_entropy,
     remember,
 };
 
-use super::Plan;
 use super::markdown::Table;
-use super::measure::{Corrected, Split, scores, singles};
+use super::measure::Split;
 use super::peers::listed;
-use crate::table::{count, duration};
+use super::{Plan, sisa};
+use crate::table::duration;
 
 const BATCH: usize = 128;
 const SHARDS: (u32, u32) = (8, 8);
@@ -31,7 +31,8 @@ const MOST_DELETIONS: usize = 40;
 pub(super) struct Report {
     versions: BTreeMap<String, String>,
     steps: Vec<Step>,
-    shards: Vec<Sharded>,
+    /// None without MNIST.
+    shards: Option<sisa::Report>,
 }
 
 /// Times are in seconds, the median of a step.
@@ -42,21 +43,6 @@ struct Step {
     seconds: f64,
     peer_seconds: Option<f64>,
     /// Whether the parameters after all steps have the bytes that they have with one thread.
-    equal: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Sharded {
-    name: String,
-    records: usize,
-    train_seconds: f64,
-    deletions: usize,
-    forget_mean_seconds: f64,
-    share: f64,
-    paper_share: f64,
-    expected_share: f64,
-    accuracy: f64,
-    whole_accuracy: f64,
     equal: bool,
 }
 
@@ -82,14 +68,9 @@ pub(super) fn run(plan: &Plan<'_>, mnist: Option<&Path>) -> Result<Report> {
         }
         versions.extend(peer.map(|peer| peer.versions).unwrap_or_default());
     }
-    let mut shards = Vec::new();
-    match mnist {
-        Some(folder) => {
-            let data = images(folder, plan.quick)?;
-            plan.say(&format!("{} × {} shards and slices of {}", SHARDS.0, SHARDS.1, data.name));
-            shards.push(sharded(plan, &data)?);
-        }
-        None => plan.say("MNIST is passed over: --mnist names no folder with it"),
+    let shards = mnist.map(|folder| sharded(plan, images(folder, plan.quick)?)).transpose()?;
+    if shards.is_none() {
+        plan.say("MNIST is passed over: --mnist names no folder with it");
     }
     Ok(Report { versions, steps, shards })
 }
@@ -152,37 +133,19 @@ fn images(folder: &Path, quick: bool) -> Result<Split> {
     Ok(Split { name: "MNIST".to_owned(), train: read("train")?, test: read("t10k")? })
 }
 
-fn sharded(plan: &Plan<'_>, data: &Split) -> Result<Sharded> {
+fn sharded(plan: &Plan<'_>, data: Split) -> Result<sisa::Report> {
     let network = |n_epochs| {
         let training = TrainingParams { n_epochs, ..TrainingParams::default() };
         AnyLearner::new(Retrain(Neural::new(&MlpParams { hidden: vec![64], training }, Seed(1))))
     };
-    let (n_shards, n_slices) = SHARDS;
-    let params = SisaParams { base: "mlp".to_owned(), n_shards, n_slices, ..SisaParams::default() };
-    let learner = Sisa { base: network(2), params, task: Task::Classification, seed: Seed(0) };
-    let sizes = learner.sizes(&data.train)?;
-    let accuracy = |predictions| scores(&predictions, &data.test)?.accuracy.context("the model predicts no classes");
-    let whole_accuracy = accuracy(network(5).fit(&data.train)?.predict(&data.test)?)?;
-    let requests = singles(&data.train, 0, plan.deletions.min(MOST_DELETIONS));
-    let done = Corrected::of(&learner, &data.train, 1, &requests, |model| accuracy(model.predict(&data.test)?))?;
-    Ok(Sharded {
-        name: data.name.clone(),
-        records: data.train.len(),
-        train_seconds: done.train,
-        deletions: done.requests,
-        forget_mean_seconds: done.forget.mean,
-        share: done.forget.mean / done.train,
-        paper_share: ShardSizes::paper(n_shards, n_slices),
-        expected_share: sizes.batch(1) / sizes.training(),
-        accuracy: done.trained,
-        whole_accuracy,
-        equal: done.equal,
-    })
+    let deletions = plan.deletions.min(MOST_DELETIONS);
+    let base = sisa::Base { name: "mlp", learner: network(2), shapes: &[SHARDS], n_trainings: 1, deletions };
+    sisa::of(plan, &base, &network(5), &[data])
 }
 
 impl Report {
     pub(super) fn is_exact(&self) -> bool {
-        self.steps.iter().all(|step| step.equal) && self.shards.iter().all(|row| row.equal)
+        self.steps.iter().all(|step| step.equal) && self.shards.as_ref().is_none_or(sisa::Report::is_exact)
     }
 
     pub(super) fn markdown(&self) -> String {
@@ -203,35 +166,9 @@ impl Report {
         if !self.versions.is_empty() {
             let _ = writeln!(text, "\n{}", listed(&self.versions));
         }
-        if !self.shards.is_empty() {
-            let titles = [
-                "8 × 8 of mlp",
-                "records",
-                "training",
-                "forget one, mean of",
-                "share of training",
-                "by the paper",
-                "for these sizes",
-                "accuracy, whole",
-                "bytes equal",
-            ];
-            let mut table = Table::new(titles.map(str::to_owned));
-            let percent = |share: f64| format!("{:.2} %", share * 100.0);
-            for row in &self.shards {
-                table.row([
-                    row.name.clone(),
-                    count(row.records as u64),
-                    duration(row.train_seconds),
-                    format!("{} of {}", duration(row.forget_mean_seconds), row.deletions),
-                    percent(row.share),
-                    percent(row.paper_share),
-                    percent(row.expected_share),
-                    format!("{:.4}, {:.4}", row.accuracy, row.whole_accuracy),
-                    equal(row.equal),
-                ]);
-            }
+        if let Some(shards) = &self.shards {
             text.push('\n');
-            text += &table.text();
+            text += &shards.markdown();
         }
         text
     }

@@ -16,7 +16,17 @@ const N_TRAININGS: usize = 3;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
+    base: &'static str,
     rows: Vec<Measured>,
+}
+
+/// A learner that is sharded, and how much of it is measured.
+pub(super) struct Base {
+    pub(super) name: &'static str,
+    pub(super) learner: AnyLearner,
+    pub(super) shapes: &'static [(u32, u32)],
+    pub(super) n_trainings: usize,
+    pub(super) deletions: usize,
 }
 
 /// Times are in seconds.
@@ -43,20 +53,23 @@ struct Measured {
 
 /// Measures shards of a linear model by stochastic gradient descent.
 pub(super) fn run(plan: &Plan<'_>, tables: &[Split]) -> Result<Report> {
+    let learner = AnyLearner::new(Retrain(Sgd { params: SgdParams::default(), task: Task::Classification, seed: Seed(0) }));
+    let whole = learner.clone();
+    of(plan, &Base { name: "sgd", learner, shapes: &SHAPES, n_trainings: N_TRAININGS, deletions: plan.deletions }, &whole, tables)
+}
+
+/// Measures shards of a learner, beside a model of all records by `whole`.
+pub(super) fn of(plan: &Plan<'_>, base: &Base, whole: &AnyLearner, tables: &[Split]) -> Result<Report> {
     let mut rows = Vec::new();
     for data in tables {
         plan.say(&format!("one model of {}", data.name));
-        let whole = quality(&base().fit(&data.train)?, data)?;
-        for (n_shards, n_slices) in SHAPES {
+        let whole = quality(&whole.fit(&data.train)?, data)?;
+        for (n_shards, n_slices) in base.shapes {
             plan.say(&format!("{n_shards} shards × {n_slices} slices of {}", data.name));
-            rows.push(measured(plan, data, (n_shards, n_slices), whole)?);
+            rows.push(measured(base, data, (*n_shards, *n_slices), whole)?);
         }
     }
-    Ok(Report { rows })
-}
-
-fn base() -> AnyLearner {
-    AnyLearner::new(Retrain(Sgd { params: SgdParams::default(), task: Task::Classification, seed: Seed(0) }))
+    Ok(Report { base: base.name, rows })
 }
 
 /// Accuracy and log loss.
@@ -65,12 +78,12 @@ fn quality(model: &impl Model, data: &Split) -> Result<(f64, f64)> {
     scores.accuracy.zip(scores.log_loss).context("the model predicts no classes")
 }
 
-fn measured(plan: &Plan<'_>, data: &Split, (n_shards, n_slices): (u32, u32), whole: (f64, f64)) -> Result<Measured> {
-    let params = SisaParams { base: "sgd".to_owned(), n_shards, n_slices, ..SisaParams::default() };
-    let learner = Sisa { base: base(), params, task: Task::Classification, seed: Seed(0) };
+fn measured(base: &Base, data: &Split, (n_shards, n_slices): (u32, u32), whole: (f64, f64)) -> Result<Measured> {
+    let params = SisaParams { base: base.name.to_owned(), n_shards, n_slices, ..SisaParams::default() };
+    let learner = Sisa { base: base.learner.clone(), params, task: Task::Classification, seed: Seed(0) };
     let sizes = learner.sizes(&data.train)?;
     let ask = |model: &SisaModel| quality(model, data);
-    let done = Corrected::of(&learner, &data.train, N_TRAININGS, &singles(&data.train, 0, plan.deletions), ask)?;
+    let done = Corrected::of(&learner, &data.train, base.n_trainings, &singles(&data.train, 0, base.deletions), ask)?;
     let (accuracy, log_loss) = done.trained;
     Ok(Measured {
         name: data.name.clone(),
@@ -97,8 +110,9 @@ impl Report {
     }
 
     pub(super) fn markdown(&self) -> String {
+        let first = format!("sisa of {}", self.base);
         let titles = [
-            "sisa of sgd",
+            first.as_str(),
             "records",
             "shards × slices",
             "training",

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,7 +15,7 @@ use untrain::{
 };
 
 use crate::app::{App, Outcome};
-use crate::failure::Usage;
+use crate::failure::argument;
 use crate::output::write_file;
 use crate::table::{count, duration, factor, render, short, table};
 
@@ -60,7 +60,7 @@ struct Approximate {
 
 pub(super) fn run(app: &App) -> anyhow::Result<Outcome> {
     let mut engine = app.write()?;
-    require_own(&engine)?;
+    super::require_own(&engine, DATASET, &[SHARDED, WHOLE])?;
     app.words.say("Importing 1,797 images of handwritten digits …");
     let data = import(&mut engine)?;
     let ids: Vec<String> = data.training().ids().iter().flatten().map(str::to_owned).collect();
@@ -127,18 +127,6 @@ fn sharded() -> anyhow::Result<Recipe> {
     Ok(Recipe::new("sisa", &settings, Some(0)).map_err(untrain::Error::from)?)
 }
 
-/// Refuses to replace a dataset or a model of the user's that only happens to have the demo's names.
-fn require_own(engine: &Engine) -> anyhow::Result<()> {
-    for line in engine.list()?.datasets {
-        let ours = |model: &str| model == SHARDED || model == WHOLE;
-        if let Some(model) = line.models.iter().find(|model| ours(&model.model) != (line.dataset == DATASET)) {
-            let message = format!("the store has a model \"{}\" of \"{}\" that the demo would replace", model.model, line.dataset);
-            return Err(Usage::with_hint(message, "run the demo in a store of its own: --store DIR").into());
-        }
-    }
-    Ok(())
-}
-
 fn import(engine: &mut Engine) -> anyhow::Result<Dataset> {
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let write = |name: &str, bytes: &[u8]| -> anyhow::Result<PathBuf> {
@@ -148,12 +136,8 @@ fn import(engine: &mut Engine) -> anyhow::Result<Dataset> {
     };
     let images = write("digits-images-idx3-ubyte.gz", IMAGES)?;
     write("digits-labels-idx1-ubyte.gz", LABELS)?;
-    read(engine, &images)
-}
-
-fn read(engine: &mut Engine, images: &Path) -> anyhow::Result<Dataset> {
     let roles = Roles { holdout: Some(Holdout::Fraction(0.25)), ..Roles::default() };
-    let data = import::dataset(images, &roles).map_err(untrain::Error::from)?;
+    let data = import::dataset(&images, &roles).map_err(untrain::Error::from)?;
     engine.import(DATASET, &data, &roles, ImportOptions { replace: true, returning: Returning::Accepted })?;
     Ok(data)
 }
@@ -194,7 +178,7 @@ fn human(report: &Report) -> String {
         methods.count(),
         page.display()
     );
-    let at = if store == "untrain-store" { String::new() } else { format!(" --store {}", crate::failure::argument(store)) };
+    let at = if store == "untrain-store" { String::new() } else { format!(" --store {}", argument(store)) };
     let _ =
         writeln!(text, "\nWhat to try next:\n  untrain{at} compare {WHOLE} --methods fine_tune,scrub,salun --budget 5m --out methods.html");
     let _ = writeln!(text, "  untrain{at} forget {DATASET} --id 17\n  untrain{at} verify {SHARDED}");

@@ -1,7 +1,7 @@
 //! The native module of the Python package `untrain`: a learner, its model and the records that it knows; a training in units that
 //! machines share; and stores.
 //!
-//! What users see is Python (`python/untrain`): the names of scikit-learn, the checks of arguments, the exceptions. What is here has no
+//! What users see is Python (`package/untrain`): the names of scikit-learn, the checks of arguments, the exceptions. What is here has no
 //! second way to say a thing, and turns neither names nor labels around.
 
 mod errors;

@@ -7,6 +7,8 @@ use pyo3::types::PyBytes;
 use serde::de::DeserializeOwned;
 use untrain::{LEARNERS, Recipe};
 use untrain_core::{AnyLearner, AnyModel, Dataset, Error, Forget as _, Guarantee, Learner as _, Model as _, Result, Schema};
+use untrain_exact::HeadParams;
+use untrain_neural::NeuralArtefact;
 
 use crate::errors::raised;
 use crate::records::{self, Records};
@@ -212,6 +214,15 @@ impl Model {
         self.look(py, |trained| Ok(untrain_exact::artefact(&trained.model.artefact())?.json()))
     }
 
+    /// The network of the model as a safetensors file, under the names that PyTorch has; none if it is none, or knows no record.
+    fn safetensors<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let file = self.look(py, |trained| {
+            let network = if trained.recipe.neural()?.is_some() { NeuralArtefact::read(&trained.model.artefact())?.network } else { None };
+            network.map(|network| network.to_safetensors()).transpose()
+        })?;
+        Ok(file.map(|file| PyBytes::new(py, &file)))
+    }
+
     /// The records that the model knows.
     fn records(&self, py: Python<'_>) -> PyResult<Records> {
         self.look(py, |trained| Records::new(&trained.data))
@@ -257,16 +268,18 @@ fn table(
     Ok(if let Some(subject) = subject { table.with_subject(subject) } else { table })
 }
 
-/// The learners that need nothing said: name, tasks, and the hyperparameters with their defaults as JSON. One that does, as a head on
-/// a frozen network does, has no defaults.
+/// The learners: name, tasks, and the hyperparameters with their defaults as JSON.
 #[pyfunction]
 pub(crate) fn learners(py: Python<'_>) -> PyResult<Vec<(&'static str, Vec<&'static str>, String)>> {
     let described = |entry: &'static untrain::LearnerEntry| {
-        let recipe = Recipe::new(entry.name, &[], None).ok()?;
-        let tasks = entry.tasks.iter().map(|task| task.name()).collect();
-        Some(written("recipe", &recipe.params).map(|defaults| (entry.name, tasks, defaults)))
+        let defaults = match entry.name {
+            // Its recipe cannot be without a file.
+            "head" => written("recipe", &HeadParams::default()),
+            name => Recipe::new(name, &[], None).and_then(|recipe| written("recipe", &recipe.params)),
+        };
+        Ok::<_, Error>((entry.name, entry.tasks.iter().map(|task| task.name()).collect(), defaults?))
     };
-    LEARNERS.iter().filter_map(described).collect::<Result<_>>().map_err(|error| raised(py, error))
+    LEARNERS.iter().map(described).collect::<Result<_>>().map_err(|error| raised(py, error))
 }
 
 /// The error of a model that a panic left half changed: it is of no use any more.

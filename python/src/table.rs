@@ -5,16 +5,16 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray as _;
 use arrow_array::ffi_stream::RecordBatchStreamReader;
 use arrow_array::types::{Date64Type, Float64Type, Int64Type};
-use arrow_array::{Array as _, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{Array as _, ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_cast::cast;
 use arrow_pyarrow::FromPyArrow as _;
 use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
 use arrow_select::concat::concat_batches;
-use numpy::ndarray::ArrayView2;
-use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::ndarray::{ArrayView2, ArrayView4};
+use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArray4};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use untrain_core::{Column, Dataset, Error, Kind, Role, Schema};
+use untrain_core::{Column, Dataset, Error, ImageShape, Kind, Role, Schema};
 
 use crate::errors::raised;
 
@@ -73,16 +73,22 @@ fn whole(stream: RecordBatchStreamReader) -> Result<RecordBatch, ArrowError> {
 }
 
 impl Table {
-    /// The features `x`: a NumPy array of two dimensions, whose columns `names` names, or what [`batch`] takes.
+    /// The features `x`: a NumPy array of two dimensions, whose columns `names` names, or of bytes and four, which are images; or what
+    /// [`batch`] takes.
     ///
     /// The copy is made while the interpreter is held: nobody else may write into the array meanwhile.
     pub(crate) fn of(x: &Bound<'_, PyAny>, names: Option<Vec<String>>) -> PyResult<Self> {
         match names {
             None => Self::of_batch(&batch(x)?).map_err(|error| raised(x.py(), error)),
-            Some(names) => match x.extract::<PyReadonlyArray2<'_, f32>>() {
-                Ok(array) => Self::of_numbers(x.py(), array.as_array(), names),
-                Err(_) => Self::of_numbers(x.py(), x.extract::<PyReadonlyArray2<'_, f64>>()?.as_array(), names),
-            },
+            Some(names) => {
+                if let Ok(images) = x.extract::<PyReadonlyArray4<'_, u8>>() {
+                    return Self::of_images(images.as_array(), names).map_err(|error| raised(x.py(), error));
+                }
+                match x.extract::<PyReadonlyArray2<'_, f32>>() {
+                    Ok(array) => Self::of_numbers(x.py(), array.as_array(), names),
+                    Err(_) => Self::of_numbers(x.py(), x.extract::<PyReadonlyArray2<'_, f64>>()?.as_array(), names),
+                }
+            }
         }
     }
 
@@ -146,6 +152,24 @@ impl Table {
         let values = values.collect();
         let columns = names.into_iter().map(|name| Column { name, kind: Kind::Numeric, role: Role::Feature, declared: true }).collect();
         Ok(Self { columns, values, len: array.nrows() })
+    }
+
+    /// Images, one a row: height, width, channels.
+    fn of_images(images: ArrayView4<'_, u8>, names: Vec<String>) -> untrain_core::Result<Self> {
+        let (len, height, width, channels) = images.dim();
+        let large = |_| Error::Schema { reason: format!("images of {height} × {width} × {channels} are too large") };
+        let shape = ImageShape {
+            channels: channels.try_into().map_err(large)?,
+            height: height.try_into().map_err(large)?,
+            width: width.try_into().map_err(large)?,
+        };
+        // The canonical bytes have one channel after the other.
+        let planar = images.permuted_axes([0, 3, 1, 2]);
+        let bytes = planar.outer_iter().map(|image| shape.image_bytes(&image.iter().copied().collect::<Vec<u8>>()));
+        let values: ArrayRef = Arc::new(BinaryArray::from_iter_values(bytes.collect::<untrain_core::Result<Vec<_>>>()?));
+        let column = |name| Column { name, kind: Kind::Image, role: Role::Feature, declared: true };
+        let columns: Vec<Column> = names.into_iter().take(1).map(column).collect();
+        Ok(Self { columns, values: vec![values], len })
     }
 
     fn of_batch(whole: &RecordBatch) -> untrain_core::Result<Self> {

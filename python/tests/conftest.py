@@ -13,6 +13,7 @@ CLASSIFIERS = [
     untrain.LinearDiscriminantAnalysis(),
     untrain.LinearSVC(random_state=7),
     untrain.LogisticClassifier(random_state=7),
+    untrain.MLPClassifier(hidden=(16,), learning_rate=0.01, random_state=7),
     untrain.NaiveBayes(),
     untrain.QuadraticDiscriminantAnalysis(),
     untrain.RidgeClassifier(),

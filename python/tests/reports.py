@@ -1,4 +1,4 @@
-"""Writes the types of the reports, which the engine says: ``python tests/reports.py > untrain/reports.py``.
+"""Writes the types of the reports, which the engine says: ``python tests/reports.py > package/untrain/reports.py``.
 
 The structs of the engine are read as they stand in its source: names, types and first sentences.
 """

@@ -1,4 +1,4 @@
-"""Writes the stubs of the estimators, whose hyperparameters the engine says: ``python tests/stubs.py > untrain/__init__.pyi``."""
+"""Writes the stubs of the estimators, whose hyperparameters the engine says: ``python tests/stubs.py > package/untrain/__init__.pyi``."""
 
 from __future__ import annotations
 

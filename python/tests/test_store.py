@@ -272,7 +272,7 @@ def reports_are_up_to_date():
     import runpy
 
     here = pathlib.Path(__file__).parent
-    assert (here.parent / "untrain" / "reports.py").read_text() == runpy.run_path(str(here / "reports.py"))["text"]()
+    assert (here.parent / "package" / "untrain" / "reports.py").read_text() == runpy.run_path(str(here / "reports.py"))["text"]()
 
 
 def numbers_of_numpy_are_hyperparameters(store):

@@ -21,6 +21,7 @@ mod optimiser;
 mod params;
 mod product;
 mod safetensors;
+mod tile;
 mod train;
 
 pub use architecture::Architecture;

@@ -75,29 +75,21 @@ impl Optimiser {
         }
         let power = |beta: f32| (1.0 - libm::pow(f64::from(beta), f64::from(n_steps))) as f32;
         let (correction_1, correction_2) = (power(BETA_1), power(BETA_2));
-        for i in 0..parameters.len() {
-            if mask.is_some_and(|mask| !mask[i]) {
-                continue;
-            }
-            let value = &mut parameters[i];
-            let decay = self.weight_decay * *value;
-            match self.rule {
-                Rule::Sgd => {
-                    self.first[i] = self.momentum * self.first[i] + (gradient[i] + decay);
-                    *value -= rate * self.first[i];
-                }
-                Rule::Adam | Rule::AdamW => {
-                    let gradient = if self.rule == Rule::Adam { gradient[i] + decay } else { gradient[i] };
-                    if self.rule == Rule::AdamW {
-                        *value -= rate * decay;
-                    }
-                    self.first[i] = BETA_1 * self.first[i] + (1.0 - BETA_1) * gradient;
-                    self.second[i] = BETA_2 * self.second[i] + (1.0 - BETA_2) * gradient * gradient;
-                    let deviation = (self.second[i] / correction_2).sqrt() + EPSILON;
-                    *value -= rate * (self.first[i] / correction_1) / deviation;
-                }
-            }
-        }
+        let (first, second) = (&mut self.first[..], &mut self.second[..]);
+        let (rule, momentum, weight_decay) = (self.rule, self.momentum, self.weight_decay);
+        pulp::Arch::new().dispatch(Moves {
+            parameters,
+            gradient,
+            first,
+            second,
+            mask,
+            rule,
+            momentum,
+            weight_decay,
+            rate,
+            correction_1,
+            correction_2,
+        });
     }
 
     /// What it remembers: the moments and the number of steps.
@@ -109,6 +101,59 @@ impl Optimiser {
     #[must_use]
     pub fn remembering(self, first: Vec<f32>, second: Vec<f32>, n_steps: u32) -> Self {
         Self { first, second, n_steps, ..self }
+    }
+}
+
+/// A step of every parameter.
+///
+/// The loops stand in a type of their own because `pulp` compiles for wide registers what it can inline, and a closure is not.
+struct Moves<'a> {
+    parameters: &'a mut [f32],
+    gradient: &'a [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+    mask: Option<&'a [bool]>,
+    rule: Rule,
+    momentum: f32,
+    weight_decay: f32,
+    rate: f32,
+    correction_1: f32,
+    correction_2: f32,
+}
+
+impl pulp::NullaryFnOnce for Moves<'_> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
+    #[inline(always)]
+    fn call(self) {
+        let Self { parameters, gradient, first, second, mask, rule, momentum, weight_decay, rate, correction_1, correction_2 } = self;
+        let moves = |i: usize| mask.is_none_or(|mask| mask[i]);
+        match rule {
+            Rule::Sgd => {
+                for (i, ((value, gradient), first)) in parameters.iter_mut().zip(gradient).zip(first).enumerate() {
+                    let next = momentum * *first + (gradient + weight_decay * *value);
+                    if moves(i) {
+                        *first = next;
+                        *value -= rate * next;
+                    }
+                }
+            }
+            Rule::Adam | Rule::AdamW => {
+                let (coupled, apart) = if rule == Rule::Adam { (weight_decay, 0.0) } else { (0.0, weight_decay) };
+                let moments = first.iter_mut().zip(second);
+                for (i, ((value, gradient), (first, second))) in parameters.iter_mut().zip(gradient).zip(moments).enumerate() {
+                    let gradient = gradient + coupled * *value;
+                    let next_1 = BETA_1 * *first + (1.0 - BETA_1) * gradient;
+                    let next_2 = BETA_2 * *second + (1.0 - BETA_2) * gradient * gradient;
+                    let deviation = (next_2 / correction_2).sqrt() + EPSILON;
+                    let next = *value - rate * (apart * *value) - rate * (next_1 / correction_1) / deviation;
+                    if moves(i) {
+                        (*value, *first, *second) = (next, next_1, next_2);
+                    }
+                }
+            }
+        }
     }
 }
 

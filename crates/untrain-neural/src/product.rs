@@ -5,21 +5,12 @@
 //! not the width of registers, not how the loops are blocked for caches, not threads. Libraries are faster by a fifth, and cut the
 //! inner index by the size of the caches that they find, so that two processors of one kind may differ in the last bit.
 
-/// How many rows and columns of the product stay in registers at one time.
-const HEIGHT: usize = 6;
-const WIDTH: usize = 16;
-/// How much of the inner index is done before the next columns: so much of both factors fits into the first cache.
-const DEPTH: usize = 256;
+use pulp::{Simd, WithSimd};
 
-/// The right factor of a product: `depth()` by `width()`, read in panels.
-pub(crate) trait Columns {
-    /// The inner dimension.
-    fn depth(&self) -> usize;
-    /// How many columns.
-    fn width(&self) -> usize;
-    /// Writes rows `first..` of the columns `column..column + WIDTH` into `panel`, a row after the other; columns beyond the last are 0.
-    fn pack(&self, first: usize, column: usize, panel: &mut [[f32; WIDTH]]);
-}
+use crate::tile::{Room, Tile};
+
+/// How much of the inner index is done before the next columns: so much of both factors fits into the first caches.
+const DEPTH: usize = 256;
 
 /// A matrix in memory, or its transpose.
 #[derive(Debug, Clone, Copy)]
@@ -27,19 +18,19 @@ pub(crate) struct Matrix<'a> {
     values: &'a [f32],
     rows: usize,
     columns: usize,
-    row_stride: usize,
-    column_stride: usize,
+    /// Whether columns lie one after another, and not rows.
+    turned: bool,
 }
 
 impl<'a> Matrix<'a> {
     /// `rows` by `columns`, row after row.
     pub(crate) fn new(values: &'a [f32], rows: usize, columns: usize) -> Self {
         debug_assert_eq!(values.len(), rows * columns);
-        Self { values, rows, columns, row_stride: columns, column_stride: 1 }
+        Self { values, rows, columns, turned: false }
     }
 
     pub(crate) fn transposed(self) -> Self {
-        Self { rows: self.columns, columns: self.rows, row_stride: self.column_stride, column_stride: self.row_stride, ..self }
+        Self { rows: self.columns, columns: self.rows, turned: !self.turned, ..self }
     }
 
     /// The numbers as they lie in memory.
@@ -47,110 +38,86 @@ impl<'a> Matrix<'a> {
         self.values
     }
 
-    fn at(&self, row: usize, column: usize) -> f32 {
-        self.values[row * self.row_stride + column * self.column_stride]
-    }
-}
-
-impl Columns for Matrix<'_> {
-    fn depth(&self) -> usize {
-        self.rows
-    }
-
-    fn width(&self) -> usize {
-        self.columns
-    }
-
-    fn pack(&self, first: usize, column: usize, panel: &mut [[f32; WIDTH]]) {
-        let width = WIDTH.min(self.columns - column);
-        if self.column_stride == 1 {
-            for (row, place) in panel.iter_mut().enumerate() {
-                let start = (first + row) * self.row_stride + column;
+    /// Writes `depth` rows from `first` on of `width` columns from `column` on, row after row, each filled up with zeros to `stride`.
+    #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
+    #[inline(always)]
+    fn pack(self, (first, depth): (usize, usize), (column, width): (usize, usize), stride: usize, place: &mut [f32]) {
+        let place = &mut place[..depth * stride];
+        if width < stride {
+            place.fill(0.0);
+        }
+        if self.turned {
+            for j in 0..width {
+                let start = (column + j) * self.rows + first;
+                let values = self.values[start..start + depth].iter();
+                place[j..].iter_mut().step_by(stride).zip(values).for_each(|(place, value)| *place = *value);
+            }
+        } else {
+            for (row, place) in place.chunks_exact_mut(stride).enumerate() {
+                let start = (first + row) * self.columns + column;
                 place[..width].copy_from_slice(&self.values[start..start + width]);
-                place[width..].fill(0.0);
-            }
-            return;
-        }
-        for (row, place) in panel.iter_mut().enumerate() {
-            for (j, value) in place.iter_mut().enumerate() {
-                *value = if j < width { self.at(first + row, column + j) } else { 0.0 };
             }
         }
     }
 }
 
-/// `product += left · right`, where `product` is `left.rows()` by `right.width()`, row after row.
-pub(crate) fn add_product(left: Matrix<'_>, right: &impl Columns, product: &mut [f32]) {
-    let (height, depth, width) = (left.rows, right.depth(), right.width());
-    debug_assert_eq!((left.columns, product.len()), (depth, height * width));
-    if height == 0 || width == 0 {
-        return;
-    }
-    let mut panel = vec![[0.0; WIDTH]; DEPTH.min(depth)];
-    let mut strips = Vec::new();
-    for first in (0..depth).step_by(DEPTH) {
-        let depth = DEPTH.min(depth - first);
-        pack_left(left, first, depth, &mut strips);
-        for column in (0..width).step_by(WIDTH) {
-            right.pack(first, column, &mut panel[..depth]);
-            let product = &mut product[column..];
-            let task = Strip { strips: &strips, panel: &panel[..depth], product, stride: width, height, width: WIDTH.min(width - column) };
-            pulp::Arch::new().dispatch(task);
-        }
+/// `product += left · right`, where `product` is `left.rows` by `right.columns`, row after row.
+pub(crate) fn add_product(left: Matrix<'_>, right: Matrix<'_>, product: &mut [f32]) {
+    debug_assert_eq!((left.columns, product.len()), (right.rows, left.rows * right.columns));
+    if !product.is_empty() {
+        pulp::Arch::new().dispatch(Product { left, right, product });
     }
 }
 
-/// Puts the columns `first..first + depth` of `left` into strips of [`HEIGHT`] rows, column after column; rows beyond the last are 0.
-fn pack_left(left: Matrix<'_>, first: usize, depth: usize, strips: &mut Vec<[f32; HEIGHT]>) {
-    strips.clear();
-    strips.resize(left.rows.div_ceil(HEIGHT) * depth, [0.0; HEIGHT]);
-    for (strip, place) in strips.chunks_exact_mut(depth).enumerate() {
-        let start = strip * HEIGHT;
-        for row in 0..HEIGHT.min(left.rows - start) {
-            for (column, place) in place.iter_mut().enumerate() {
-                place[row] = left.at(start + row, first + column);
-            }
-        }
-    }
-}
-
-/// Adds to up to [`WIDTH`] columns of the product, which lie `stride` apart by rows.
-///
-/// The loops stand in a type of their own because `pulp` compiles for wide registers what it can inline, and a closure is not.
-struct Strip<'a> {
-    strips: &'a [[f32; HEIGHT]],
-    panel: &'a [[f32; WIDTH]],
+struct Product<'a> {
+    left: Matrix<'a>,
+    right: Matrix<'a>,
     product: &'a mut [f32],
-    stride: usize,
-    height: usize,
-    width: usize,
 }
 
-impl pulp::NullaryFnOnce for Strip<'_> {
+impl WithSimd for Product<'_> {
     type Output = ();
 
     #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
     #[inline(always)]
-    fn call(self) {
-        let Self { strips, panel, product, stride, height, width } = self;
-        for (strip, left) in strips.chunks_exact(panel.len()).enumerate() {
-            let start = strip * HEIGHT;
-            let rows = HEIGHT.min(height - start);
-            let mut sums = [[0.0_f32; WIDTH]; HEIGHT];
-            for (row, sums) in sums.iter_mut().enumerate().take(rows) {
-                let place = (start + row) * stride;
-                sums[..width].copy_from_slice(&product[place..place + width]);
+    fn with_simd<S: Simd>(self, simd: S) {
+        if S::REGISTER_COUNT < 32 {
+            self.tiled::<S, 6, 2>(simd);
+        } else if self.right.columns <= S::F32_LANES {
+            self.tiled::<S, 8, 1>(simd);
+        } else {
+            self.tiled::<S, 8, 2>(simd);
+        }
+    }
+}
+
+impl Product<'_> {
+    #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
+    #[inline(always)]
+    fn tiled<S: Simd, const H: usize, const C: usize>(self, simd: S) {
+        let Self { left, right, product } = self;
+        let (height, depth, width) = (left.rows, left.columns, right.columns);
+        let (mut strips, mut panel) = (Room::default(), Room::default());
+        for first in (0..depth).step_by(DEPTH) {
+            let depth = DEPTH.min(depth - first);
+            let strips = strips.get(height.div_ceil(H) * depth * H);
+            for (strip, place) in strips.chunks_exact_mut(depth * H).enumerate() {
+                let start = strip * H;
+                left.transposed().pack((first, depth), (start, H.min(height - start)), H, place);
             }
-            for (left, right) in left.iter().zip(panel) {
-                for row in 0..HEIGHT {
-                    for column in 0..WIDTH {
-                        sums[row][column] = left[row].mul_add(right[column], sums[row][column]);
+            for column in (0..width).step_by(Tile::<S, H, C>::WIDTH) {
+                let panel = panel.get(depth * Tile::<S, H, C>::WIDTH);
+                let columns = Tile::<S, H, C>::WIDTH.min(width - column);
+                right.pack((first, depth), (column, columns), Tile::<S, H, C>::WIDTH, panel);
+                for (strip, left) in strips.chunks_exact(depth * H).enumerate() {
+                    let start = strip * H;
+                    let (rows, place) = (H.min(height - start), start * width + column);
+                    let mut tile = Tile::<S, H, C>::load(simd, &product[place..], width, rows, columns);
+                    for (left, right) in left.as_chunks::<H>().0.iter().zip(Tile::<S, H, C>::rows(panel)) {
+                        tile.add(simd, left, right);
                     }
+                    tile.store(simd, &mut product[place..], width, rows, columns);
                 }
-            }
-            for (row, sums) in sums.iter().enumerate().take(rows) {
-                let place = (start + row) * stride;
-                product[place..place + width].copy_from_slice(&sums[..width]);
             }
         }
     }
@@ -162,13 +129,17 @@ mod tests {
 
     use super::*;
 
+    fn at(matrix: Matrix<'_>, row: usize, column: usize) -> f32 {
+        matrix.values[if matrix.turned { column * matrix.rows + row } else { row * matrix.columns + column }]
+    }
+
     /// The definition.
     fn chain(left: Matrix<'_>, right: Matrix<'_>, product: &mut [f32]) {
         for row in 0..left.rows {
             for column in 0..right.columns {
                 let place = row * right.columns + column;
                 for inner in 0..left.columns {
-                    product[place] = left.at(row, inner).mul_add(right.at(inner, column), product[place]);
+                    product[place] = at(left, row, inner).mul_add(at(right, inner, column), product[place]);
                 }
             }
         }
@@ -187,7 +158,7 @@ mod tests {
             let left = if turn & 1 == 0 { Matrix::new(&a, height, depth) } else { Matrix::new(&a, depth, height).transposed() };
             let right = if turn & 2 == 0 { Matrix::new(&b, depth, width) } else { Matrix::new(&b, width, depth).transposed() };
             let (mut fast, mut slow) = (start.clone(), start);
-            add_product(left, &right, &mut fast);
+            add_product(left, right, &mut fast);
             chain(left, right, &mut slow);
             prop_assert_eq!(fast, slow);
         }

@@ -6,17 +6,14 @@
 
 use std::ops::Range;
 
+use pulp::{Simd, WithSimd};
+
 use super::{Found, Kept, Layer, Pass, Shape, Tape, add_columns, repeated};
 use crate::product::{Matrix, add_product};
+use crate::tile::{GROUP, Room, Tile};
 
-/// How many pixels, or inputs of a weight, and how many channels stay in registers at one time.
-const PIXELS: usize = 6;
-const INPUTS: usize = 4;
-const WIDTH: usize = 16;
-/// Fewer channels than this are not worth a window of their own.
-const FEW: usize = 8;
-/// A tap that lies outside of the image.
-const OUTSIDE: u32 = u32::MAX;
+/// The most pixels that stay in registers at one time.
+const MOST_PIXELS: usize = 8;
 
 /// A square kernel; weights have the shape `(out, in, size, size)`.
 #[derive(Debug)]
@@ -31,14 +28,14 @@ pub(crate) struct Conv {
     backward: Taps,
 }
 
-/// For each pixel of a target and each tap a pixel of the source.
+/// For each tap and each pixel of a target a pixel of the source.
 #[derive(Debug)]
-#[expect(clippy::struct_field_names, reason = "a number of taps is called one")]
 struct Taps {
-    n_taps: usize,
     source_pixels: usize,
     target_pixels: usize,
-    places: Vec<u32>,
+    /// Tap after tap; a pixel that lies outside of the image has the place after the last. There are some more of those after the
+    /// pixels of each tap, so that one can read [`MOST_PIXELS`] from each.
+    places: Vec<Vec<u32>>,
 }
 
 impl Conv {
@@ -77,20 +74,13 @@ impl Conv {
 
     fn apply(&self, weights: &[f32], n: usize, input: &[f32], output: &mut [f32]) {
         let turned = self.turned(weights, true);
-        self.forward.add_windows(n, input, self.input.channels, &turned, self.output.channels, output);
+        self.forward.add_windows(n, (input, self.input.channels), &turned, (output, self.output.channels));
     }
 
     fn weight_gradient(&self, n: usize, input: &[f32], output: &[f32], gradient: &mut [f32]) {
         let (inputs, outputs, taps) = (self.input.channels, self.output.channels, self.size * self.size);
         let mut turned = vec![0.0; taps * inputs * outputs];
-        if inputs % INPUTS == 0 && outputs % WIDTH == 0 {
-            self.forward.add_outer(n, input, inputs, output, outputs, &mut turned);
-        } else {
-            let windows = self.forward.windows(n, input, inputs);
-            let pixels = n * self.output.pixels();
-            let windows = Matrix::new(&windows, pixels, taps * inputs);
-            add_product(windows.transposed(), &Matrix::new(output, pixels, outputs), &mut turned);
-        }
+        self.forward.add_outer(n, (input, inputs), (output, outputs), &mut turned);
         for (place, sum) in gradient.iter_mut().enumerate() {
             let (output, input, tap) = (place / (inputs * taps), place / taps % inputs, place % taps);
             *sum += turned[(tap * inputs + input) * outputs + output];
@@ -118,7 +108,7 @@ impl Layer for Conv {
         if let Some(observer) = &mut found.observer {
             let windows = self.forward.windows(pass.n, &input, inputs);
             let pixels = pass.n * self.output.pixels();
-            let n_inputs = self.forward.n_taps * inputs;
+            let n_inputs = self.size * self.size * inputs;
             observer(&self.weight, Matrix::new(&windows, pixels, n_inputs), Matrix::new(&output, pixels, outputs));
         }
         self.weight_gradient(pass.n, &input, &output, &mut found.gradient[self.weight.clone()]);
@@ -130,7 +120,7 @@ impl Layer for Conv {
         }
         let mut gradient = vec![0.0; input.len()];
         let turned = self.turned(pass.parameters, false);
-        self.backward.add_windows(pass.n, &output, outputs, &turned, inputs, &mut gradient);
+        self.backward.add_windows(pass.n, (&output, outputs), &turned, (&mut gradient, inputs));
         gradient
     }
 
@@ -149,118 +139,137 @@ impl Layer for Conv {
 impl Taps {
     /// `place` says at which row (or column) of the source a tap reads for a row (or column) of the target.
     fn new(source: Shape, target: Shape, size: usize, place: impl Fn(usize, usize) -> Option<usize>) -> Self {
-        let mut places = Vec::with_capacity(target.pixels() * size * size);
-        for (y, x) in (0..target.height).flat_map(|y| (0..target.width).map(move |x| (y, x))) {
-            for (down, right) in (0..size).flat_map(|down| (0..size).map(move |right| (down, right))) {
-                let row = place(y, down).filter(|row| *row < source.height);
-                let column = place(x, right).filter(|column| *column < source.width);
-                places.push(row.zip(column).map_or(OUTSIDE, |(row, column)| (row * source.width + column) as u32));
-            }
-        }
-        Self { n_taps: size * size, source_pixels: source.pixels(), target_pixels: target.pixels(), places }
-    }
-
-    /// The place of the source pixel in a chunk, if it is inside.
-    #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
-    #[inline(always)]
-    fn source(&self, target: usize, tap: usize) -> Option<usize> {
-        let (image, pixel) = (target / self.target_pixels, target % self.target_pixels);
-        let place = self.places[pixel * self.n_taps + tap];
-        (place != OUTSIDE).then(|| image * self.source_pixels + place as usize)
+        let outside = source.pixels() as u32;
+        let of_tap = |down: usize, right: usize| {
+            let pixels = (0..target.height).flat_map(|y| (0..target.width).map(move |x| (y, x)));
+            let mut places: Vec<u32> = pixels
+                .map(|(y, x)| {
+                    let row = place(y, down).filter(|row| *row < source.height);
+                    let column = place(x, right).filter(|column| *column < source.width);
+                    row.zip(column).map_or(outside, |(row, column)| (row * source.width + column) as u32)
+                })
+                .collect();
+            places.resize(places.len() + MOST_PIXELS, outside);
+            places
+        };
+        let places =
+            (0..size).flat_map(|down| (0..size).map(move |right| (down, right))).map(|(down, right)| of_tap(down, right)).collect();
+        Self { source_pixels: source.pixels(), target_pixels: target.pixels(), places }
     }
 
     /// A row for each target pixel: what its taps read.
     fn windows(&self, n: usize, source: &[f32], channels: usize) -> Vec<f32> {
-        let mut windows = vec![0.0; n * self.target_pixels * self.n_taps * channels];
-        for (i, window) in windows.chunks_exact_mut(channels).enumerate() {
-            if let Some(place) = self.source(i / self.n_taps, i % self.n_taps) {
-                window.copy_from_slice(&source[place * channels..(place + 1) * channels]);
+        let mut windows = vec![0.0; n * self.target_pixels * self.places.len() * channels];
+        let images = source.chunks_exact(self.source_pixels * channels);
+        for (image, windows) in images.zip(windows.chunks_exact_mut(self.target_pixels * self.places.len() * channels)) {
+            for (pixel, window) in windows.chunks_exact_mut(self.places.len() * channels).enumerate() {
+                for (places, window) in self.places.iter().zip(window.chunks_exact_mut(channels)) {
+                    let place = places[pixel] as usize;
+                    if place < self.source_pixels {
+                        window.copy_from_slice(&image[place * channels..(place + 1) * channels]);
+                    }
+                }
             }
         }
         windows
     }
 
     /// Adds to each target the product of its window and `weights`, `(tap, from)` by `to`.
-    fn add_windows(&self, n: usize, source: &[f32], from: usize, weights: &[f32], to: usize, target: &mut [f32]) {
-        let pixels = n * self.target_pixels;
-        if from < FEW {
-            let windows = self.windows(n, source, from);
-            let windows = Matrix::new(&windows, pixels, self.n_taps * from);
-            return add_product(windows, &Matrix::new(weights, self.n_taps * from, to), target);
+    fn add_windows(&self, n: usize, (source, from): (&[f32], usize), weights: &[f32], (target, to): (&mut [f32], usize)) {
+        if from.is_multiple_of(GROUP) {
+            return pulp::Arch::new().dispatch(Windows { taps: self, source, from, weights, target, to });
         }
-        let zeros = vec![0.0; from];
-        for channel in (0..to).step_by(WIDTH) {
-            let width = WIDTH.min(to - channel);
-            let mut panel = vec![[0.0; WIDTH]; self.n_taps * from];
-            panel
-                .iter_mut()
-                .zip(weights.chunks_exact(to))
-                .for_each(|(place, row)| place[..width].copy_from_slice(&row[channel..channel + width]));
-            let target = &mut target[channel..];
-            pulp::Arch::new().dispatch(Windows { taps: self, pixels, source, zeros: &zeros, panel: &panel, target, stride: to, width });
-        }
+        let windows = self.windows(n, source, from);
+        let n_inputs = self.places.len() * from;
+        add_product(Matrix::new(&windows, n * self.target_pixels, n_inputs), Matrix::new(weights, n_inputs, to), target);
     }
 
     /// Adds to each weight, `(tap, from)` by `to`, the products of what its tap reads and what the target has, over all pixels.
-    fn add_outer(&self, n: usize, source: &[f32], from: usize, target: &[f32], to: usize, weights: &mut [f32]) {
-        for image in 0..n {
-            let source = &source[image * self.source_pixels * from..(image + 1) * self.source_pixels * from];
-            let target = &target[image * self.target_pixels * to..(image + 1) * self.target_pixels * to];
-            pulp::Arch::new().dispatch(Outer { taps: self, source, from, target, to, weights: &mut *weights });
+    fn add_outer(&self, n: usize, (source, from): (&[f32], usize), (target, to): (&[f32], usize), weights: &mut [f32]) {
+        let outer = Outer { taps: self, source, from, target, to, weights };
+        if from.is_multiple_of(GROUP) && pulp::Arch::new().dispatch(outer) {
+            return;
         }
+        let windows = self.windows(n, source, from);
+        let pixels = n * self.target_pixels;
+        add_product(Matrix::new(&windows, pixels, self.places.len() * from).transposed(), Matrix::new(target, pixels, to), weights);
     }
 }
 
-/// The innermost loops of [`Taps::add_windows`]: up to [`WIDTH`] channels of the target, which lie `stride` apart by pixels.
+/// The inner loops of [`Taps::add_windows`], where sources have so many channels that a window is a few rows to be read where they are.
 struct Windows<'a> {
     taps: &'a Taps,
-    pixels: usize,
     source: &'a [f32],
-    zeros: &'a [f32],
-    panel: &'a [[f32; WIDTH]],
+    from: usize,
+    weights: &'a [f32],
     target: &'a mut [f32],
-    stride: usize,
-    width: usize,
+    to: usize,
 }
 
-impl pulp::NullaryFnOnce for Windows<'_> {
+impl WithSimd for Windows<'_> {
     type Output = ();
 
     #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
     #[inline(always)]
-    fn call(self) {
-        let Self { taps, pixels, source, zeros, panel, target, stride, width } = self;
-        let from = zeros.len();
-        for first in (0..pixels).step_by(PIXELS) {
-            let rows = PIXELS.min(pixels - first);
-            let mut sums = [[0.0_f32; WIDTH]; PIXELS];
-            for (row, sums) in sums.iter_mut().enumerate().take(rows) {
-                let place = (first + row) * stride;
-                sums[..width].copy_from_slice(&target[place..place + width]);
+    fn with_simd<S: Simd>(self, simd: S) {
+        if S::REGISTER_COUNT < 32 {
+            self.tiled::<S, 6, 2>(simd);
+        } else if self.to <= S::F32_LANES {
+            self.tiled::<S, MOST_PIXELS, 1>(simd);
+        } else {
+            self.tiled::<S, MOST_PIXELS, 2>(simd);
+        }
+    }
+}
+
+impl Windows<'_> {
+    #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
+    #[inline(always)]
+    fn tiled<S: Simd, const H: usize, const C: usize>(self, simd: S) {
+        let Self { taps, source, from, weights, target, to } = self;
+        let tile_width = Tile::<S, H, C>::WIDTH;
+        let (mut panels, mut image) = (Room::default(), Room::default());
+        let panel_size = taps.places.len() * from * tile_width;
+        let panels = panels.get(to.div_ceil(tile_width) * panel_size);
+        for (panel, first) in panels.chunks_exact_mut(panel_size).zip((0..to).step_by(tile_width)) {
+            let width = tile_width.min(to - first);
+            for (place, row) in panel.chunks_exact_mut(tile_width).zip(weights.chunks_exact(to)) {
+                place[..width].copy_from_slice(&row[first..first + width]);
+                place[width..].fill(0.0);
             }
-            for (tap, panel) in panel.chunks_exact(from).enumerate() {
-                let read = |row: usize| {
-                    let place = if row < rows { taps.source(first + row, tap) } else { None };
-                    place.map_or(zeros, |place| &source[place * from..(place + 1) * from])
-                };
-                let left: [&[f32]; PIXELS] = std::array::from_fn(read);
-                for (c, right) in panel.iter().enumerate() {
-                    for row in 0..PIXELS {
-                        for column in 0..WIDTH {
-                            sums[row][column] = left[row][c].mul_add(right[column], sums[row][column]);
+        }
+        let image = image.get((taps.source_pixels + 1) * from);
+        let images = source.chunks_exact(taps.source_pixels * from);
+        for (source, target) in images.zip(target.chunks_exact_mut(taps.target_pixels * to)) {
+            image[..source.len()].copy_from_slice(source);
+            image[source.len()..].fill(0.0);
+            for (panel, channel) in panels.chunks_exact(panel_size).zip((0..to).step_by(tile_width)) {
+                let width = tile_width.min(to - channel);
+                for first in (0..taps.target_pixels).step_by(H) {
+                    let (rows, place) = (H.min(taps.target_pixels - first), first * to + channel);
+                    let mut tile = Tile::<S, H, C>::load(simd, &target[place..], to, rows, width);
+                    for (places, panel) in taps.places.iter().zip(panel.chunks_exact(from * tile_width)) {
+                        let mut pixels: [&[[f32; GROUP]]; H] = [&[]; H];
+                        for (pixel, place) in pixels.iter_mut().zip(&places[first..first + H]) {
+                            *pixel = image[*place as usize * from..][..from].as_chunks().0;
+                        }
+                        for (group, right) in Tile::<S, H, C>::rows(panel).as_chunks::<GROUP>().0.iter().enumerate() {
+                            let mut left = [&[0.0; GROUP]; H];
+                            for row in 0..H {
+                                left[row] = &pixels[row][group];
+                            }
+                            tile.add_group(simd, left, right);
                         }
                     }
+                    tile.store(simd, &mut target[place..], to, rows, width);
                 }
-            }
-            for (row, sums) in sums.iter().enumerate().take(rows) {
-                let place = (first + row) * stride;
-                target[place..place + width].copy_from_slice(&sums[..width]);
             }
         }
     }
 }
 
-/// The innermost loops of [`Taps::add_outer`], over one image.
+/// The inner loops of [`Taps::add_outer`], where sources have so many channels, and targets as many as fill whole registers; says whether
+/// they do.
 struct Outer<'a> {
     taps: &'a Taps,
     source: &'a [f32],
@@ -270,38 +279,104 @@ struct Outer<'a> {
     weights: &'a mut [f32],
 }
 
-impl pulp::NullaryFnOnce for Outer<'_> {
-    type Output = ();
+impl WithSimd for Outer<'_> {
+    type Output = bool;
 
     #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
     #[inline(always)]
-    fn call(self) {
+    fn with_simd<S: Simd>(self, simd: S) -> bool {
+        if S::REGISTER_COUNT >= 32 && self.to.is_multiple_of(2 * S::F32_LANES) {
+            self.tiled::<S, GROUP, 2>(simd);
+        } else if self.to.is_multiple_of(S::F32_LANES) {
+            self.tiled::<S, GROUP, 1>(simd);
+        } else {
+            return false;
+        }
+        true
+    }
+}
+
+impl Outer<'_> {
+    #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
+    #[inline(always)]
+    fn tiled<S: Simd, const H: usize, const C: usize>(self, simd: S) {
         let Self { taps, source, from, target, to, weights } = self;
-        for tap in 0..taps.n_taps {
-            for (input, output) in (0..from).step_by(INPUTS).flat_map(|input| (0..to).step_by(WIDTH).map(move |output| (input, output))) {
-                let mut sums = [[0.0_f32; WIDTH]; INPUTS];
-                for (row, sums) in sums.iter_mut().enumerate() {
-                    let place = (tap * from + input + row) * to + output;
-                    sums.copy_from_slice(&weights[place..place + WIDTH]);
-                }
-                for (places, right) in taps.places.chunks_exact(taps.n_taps).zip(target.chunks_exact(to)) {
-                    let place = places[tap];
-                    if place == OUTSIDE {
-                        continue;
-                    }
-                    let left = &source[place as usize * from + input..][..INPUTS];
-                    let right = &right[output..output + WIDTH];
-                    for row in 0..INPUTS {
-                        for column in 0..WIDTH {
-                            sums[row][column] = left[row].mul_add(right[column], sums[row][column]);
+        let tile_width = Tile::<S, H, C>::WIDTH;
+        let mut image = Room::default();
+        let image = image.get((taps.source_pixels + 1) * from);
+        let images = source.chunks_exact(taps.source_pixels * from);
+        for (source, target) in images.zip(target.chunks_exact(taps.target_pixels * to)) {
+            image[..source.len()].copy_from_slice(source);
+            image[source.len()..].fill(0.0);
+            for (places, weights) in taps.places.iter().zip(weights.chunks_exact_mut(from * to)) {
+                for (input, output) in (0..from).step_by(H).flat_map(|input| (0..to).step_by(tile_width).map(move |output| (input, output)))
+                {
+                    let place = input * to + output;
+                    let mut tile = Tile::<S, H, C>::load(simd, &weights[place..], to, H, tile_width);
+                    for (place, right) in places.iter().zip(target.chunks_exact(to)) {
+                        let left = image[*place as usize * from + input..].first_chunk();
+                        let right = Tile::<S, H, C>::rows(&right[output..output + tile_width]).first();
+                        if let (Some(left), Some(right)) = (left, right) {
+                            tile.add(simd, left, right);
                         }
                     }
-                }
-                for (row, sums) in sums.iter().enumerate() {
-                    let place = (tap * from + input + row) * to + output;
-                    weights[place..place + WIDTH].copy_from_slice(sums);
+                    tile.store(simd, &mut weights[place..], to, H, tile_width);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn numbers(n: usize, seed: u64) -> Vec<f32> {
+        (0..n).map(|i| untrain_core::unit(untrain_core::mix(seed, i as u64)) as f32 - 0.5).collect()
+    }
+
+    /// What a tap reads, zero outside of the image.
+    fn read(taps: &Taps, values: &[f32], channels: usize, (image, pixel, tap, channel): (usize, usize, usize, usize)) -> f32 {
+        let place = taps.places[tap][pixel] as usize;
+        if place == taps.source_pixels { 0.0 } else { values[(image * taps.source_pixels + place) * channels + channel] }
+    }
+
+    proptest! {
+        /// Whatever the way that numbers of channels take: windows that are copied, tiles that are full, tiles that are not.
+        #[test]
+        fn a_convolution_has_the_bits_of_its_definition(
+            (height, width, n) in (1_usize..9, 1_usize..9, 1_usize..4), from in prop::sample::select(vec![1, 3, 8, 12, 16, 24]),
+            to in prop::sample::select(vec![1, 5, 8, 16, 20, 32, 48]), (size, stride) in (1_usize..4, 1_usize..3), seed: u64,
+        ) {
+            let padding = size / 2;
+            let input = Shape { channels: from, height, width };
+            let conv = Conv::new(input, to, (size, stride, padding), 0..to * from * size * size, None);
+            let (taps, pixels) = (&conv.forward, conv.output.pixels());
+            let (source, weights) = (numbers(n * input.len(), seed), numbers(size * size * from * to, !seed));
+            let target = numbers(n * pixels * to, seed ^ 1);
+
+            let mut fast = target.clone();
+            taps.add_windows(n, (&source, from), &weights, (&mut fast, to));
+            let mut slow = target.clone();
+            for (place, sum) in slow.iter_mut().enumerate() {
+                let (image, pixel, column) = (place / (pixels * to), place / to % pixels, place % to);
+                for (tap, channel) in (0..size * size).flat_map(|tap| (0..from).map(move |channel| (tap, channel))) {
+                    *sum = read(taps, &source, from, (image, pixel, tap, channel)).mul_add(weights[(tap * from + channel) * to + column], *sum);
+                }
+            }
+            prop_assert_eq!(fast, slow);
+
+            let (mut fast, mut slow) = (weights.clone(), weights);
+            taps.add_outer(n, (&source, from), (&target, to), &mut fast);
+            for (place, sum) in slow.iter_mut().enumerate() {
+                let (tap, channel, column) = (place / (from * to), place / to % from, place % to);
+                for (image, pixel) in (0..n).flat_map(|image| (0..pixels).map(move |pixel| (image, pixel))) {
+                    *sum = read(taps, &source, from, (image, pixel, tap, channel)).mul_add(target[(image * pixels + pixel) * to + column], *sum);
+                }
+            }
+            prop_assert_eq!(fast, slow);
         }
     }
 }

@@ -23,7 +23,7 @@ impl Linear {
 impl Layer for Linear {
     fn forward(&self, pass: Pass<'_>, input: Vec<f32>, tape: Option<&mut Tape>) -> Vec<f32> {
         let mut output = repeated(&pass.parameters[self.bias.clone()], pass.n);
-        add_product(Matrix::new(&input, pass.n, self.n_inputs), &self.matrix(pass.parameters).transposed(), &mut output);
+        add_product(Matrix::new(&input, pass.n, self.n_inputs), self.matrix(pass.parameters).transposed(), &mut output);
         if let Some(tape) = tape {
             tape.kept.push(Kept::Values(input));
         }
@@ -36,20 +36,20 @@ impl Layer for Linear {
         if let Some(observer) = &mut found.observer {
             observer(&self.weight, x, dy);
         }
-        add_product(dy.transposed(), &x, &mut found.gradient[self.weight.clone()]);
+        add_product(dy.transposed(), x, &mut found.gradient[self.weight.clone()]);
         add_columns(&output, &mut found.gradient[self.bias.clone()]);
         if !wanted {
             return Vec::new();
         }
         let mut gradient = vec![0.0; input.len()];
-        add_product(dy, &self.matrix(pass.parameters), &mut gradient);
+        add_product(dy, self.matrix(pass.parameters), &mut gradient);
         gradient
     }
 
     fn tangent(&self, pass: Pass<'_>, direction: &[f32], input: Vec<f32>, rate: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
         let mut change = repeated(&direction[self.bias.clone()], pass.n);
-        add_product(Matrix::new(&input, pass.n, self.n_inputs), &self.matrix(direction).transposed(), &mut change);
-        add_product(Matrix::new(&rate, pass.n, self.n_inputs), &self.matrix(pass.parameters).transposed(), &mut change);
+        add_product(Matrix::new(&input, pass.n, self.n_inputs), self.matrix(direction).transposed(), &mut change);
+        add_product(Matrix::new(&rate, pass.n, self.n_inputs), self.matrix(pass.parameters).transposed(), &mut change);
         (self.forward(pass, input, None), change)
     }
 }

@@ -28,16 +28,23 @@ impl MaxPool {
     /// For each output the place of the input that it is; of equals the first.
     fn places(&self, input: &[f32], n: usize) -> Vec<u32> {
         let (from, to) = (self.input, self.output());
+        let (channels, row) = (from.channels, from.width * from.channels);
         let mut places = Vec::with_capacity(n * to.len());
         for example in 0..n {
             for (y, x) in (0..to.height).flat_map(|y| (0..to.width).map(move |x| (y, x))) {
-                let corner = example * from.len() + (2 * y * from.width + 2 * x) * from.channels;
-                for channel in 0..from.channels {
-                    let first = corner + channel;
-                    let others = [first + from.channels, first + from.width * from.channels, first + (from.width + 1) * from.channels];
-                    let largest = others.into_iter().fold(first, |best, place| if input[place] > input[best] { place } else { best });
-                    places.push(largest as u32);
-                }
+                let corner = example * from.len() + 2 * (y * row + x * channels);
+                let window = [corner, corner + channels, corner + row, corner + row + channels];
+                let [first, second, third, fourth] = window.map(|start| &input[start..start + channels]);
+                let values = first.iter().zip(second).zip(third.iter().zip(fourth));
+                places.extend(values.enumerate().map(|(channel, ((first, second), (third, fourth)))| {
+                    let (mut largest, mut at) = (first, 0);
+                    for (value, place) in [(second, 1), (third, 2), (fourth, 3)] {
+                        if value > largest {
+                            (largest, at) = (value, place);
+                        }
+                    }
+                    (window[at] + channel) as u32
+                }));
             }
         }
         places

@@ -62,7 +62,7 @@ impl Basis {
         let square = |values: &[f32], width: usize| {
             let mut square = vec![0.0; width * width];
             let values = Matrix::new(values, n_positions, width);
-            add_product(values.transposed(), &values, &mut square);
+            add_product(values.transposed(), values, &mut square);
             square
         };
         for (row, sums) in self.inputs.chunks_exact_mut(n_columns).zip(square(inputs, n_inputs).chunks_exact(n_inputs)) {
@@ -104,7 +104,7 @@ impl Basis {
         } else {
             let mut weight = vec![0.0; self.n_outputs * n_inputs];
             let (a, g) = (Matrix::new(inputs, n_positions, n_inputs), Matrix::new(outputs, n_positions, self.n_outputs));
-            add_product(g.transposed(), &a, &mut weight);
+            add_product(g.transposed(), a, &mut weight);
             let mut bias = vec![0.0; self.n_outputs];
             add_columns(outputs, &mut bias);
             let rows = weight.chunks_exact(n_inputs).zip(bias);
@@ -171,7 +171,7 @@ fn product(left: &[f64], right: &[f64], n: usize, columns: usize, transpose: boo
     let (left, right) = (narrow(left), narrow(right));
     let right = if transpose { Matrix::new(&right, columns, n).transposed() } else { Matrix::new(&right, n, columns) };
     let mut product = vec![0.0; rows * columns];
-    add_product(Matrix::new(&left, rows, n), &right, &mut product);
+    add_product(Matrix::new(&left, rows, n), right, &mut product);
     wide(&product)
 }
 

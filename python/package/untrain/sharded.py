@@ -18,6 +18,11 @@ class Sharded:
     def _settings(self) -> list[tuple[str, str]]:
         return super()._settings() + self._base()  # type: ignore[misc, no-any-return]
 
+    def _features(self, X: Any) -> Any:
+        # Images are for who knows them.
+        base = self.estimator
+        return base._features(X) if hasattr(base, "_features") else super()._features(X)  # type: ignore[misc]
+
     def _base(self) -> list[tuple[str, str]]:
         from .base import Estimator
 

@@ -22,7 +22,39 @@ _ANY = _COLUMNS | {
     "max_iter": "Scikit-learn's name for n_epochs.",
     "eta0": "Scikit-learn's name for learning_rate.",
 }
+_TRAINING = {
+    "n_epochs": "How often every record is seen.",
+    "batch_size": "How many records a step is made from.",
+    "chunk": "How many of them a thread works on at once; batch normalisation takes its statistics from them.",
+    "optimiser": '"adam", "adam_w" or "sgd".',
+    "learning_rate": "The length of a step.",
+    "schedule": '"constant", "cosine" or "steps": how it goes on.',
+    "momentum": "For sgd, how much of a step goes on.",
+    "weight_decay": "How strongly parameters are drawn to zero.",
+    "augmentation": '"none", "crop" or "crop_flip": how images are changed each time that they are seen.',
+    "norm": '"train", "frozen" or "recompute": what batch normalisation does.',
+    "mean": "For images, what is subtracted from samples of 0 to 1: one number, or one for each channel.",
+    "deviation": "For images, what they are divided by then.",
+    "n_buckets": "For tables, how many inputs all categories share.",
+    "hidden_layer_sizes": "Scikit-learn's name for hidden.",
+    "learning_rate_init": "Scikit-learn's name for learning_rate.",
+}
 _OF = {
+    "cnn": _TRAINING | {
+        "channels": "The channels of the convolutions, each followed by a pool that halves height and width.",
+        "hidden": "The width of the hidden linear layer.",
+    },
+    "head": {
+        "network": """What the frozen network looks like: ``{"kind": "resnet", "depth": 20, "width": 16}``, or a cnn or an mlp.""",
+        "weights": "The path of the safetensors file of its numbers, under PyTorch's names. It may not have seen these records.",
+        "mean": "What was subtracted from samples of 0 to 1 when it was trained: one number, or one for each channel.",
+        "deviation": "What they were divided by then.",
+    },
+    "mlp": _TRAINING | {"hidden": "The widths of the hidden layers; none for a linear model."},
+    "resnet": _TRAINING | {
+        "depth": "How many layers: 18, or 20, 32, 44 and so on.",
+        "width": "How many channels the first stage has; 0 for as many as published.",
+    },
     "forest": {
         "n_trees": "How many trees, 1 to 10,000.",
         "max_depth": "How deep a tree may be, 1 to 64.",
@@ -104,7 +136,26 @@ _FORGETS = """\
 """
 _TARGETS = {"Classifier": "X[:, 0] > 11", "Regressor": "1.0 + X[:, 0]"}
 _FEW = {"forest": "n_trees=10", "sisa": "n_shards=4", "kmeans": "n_clusters=3", "pca": "n_components=2"}
+_IMAGES = """\
+    >>> import numpy as np, untrain
+    >>> X = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    >>> y = X[:, 0, 0] > 127
+"""
 _OWN = {
+    "CNNClassifier": _IMAGES + """\
+    >>> model = untrain.CNNClassifier(channels=(4,), hidden=8, n_epochs=2).fit(X, y, ids=range(40))
+""",
+    "HeadClassifier": _IMAGES + """\
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "frozen.safetensors")
+    >>> frozen = untrain.CNNClassifier(channels=(4,), hidden=8, n_epochs=2).fit(X[::-1], y)  # of other images, really
+    >>> _ = path.write_bytes(frozen.safetensors())
+    >>> looks = {"kind": "cnn", "channels": [4], "hidden": 8}
+    >>> model = untrain.HeadClassifier(network=looks, weights=path, mean=(0.5,), deviation=(0.25,)).fit(X, y, ids=range(40))
+""",
+    "ResNetClassifier": _IMAGES + """\
+    >>> model = untrain.ResNetClassifier(depth=20, width=4, n_epochs=1).fit(X, y, ids=range(40))
+""",
     "TextClassifier": """\
     >>> import untrain
     >>> texts = ["a good film", "a bad film", "good, very good", "bad, very bad"] * 10

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from . import _native, parameters
 from .base import Classifier, Clusterer, Estimator, Regressor, Transformer
 from .errors import BadParameter
+from .images import Headed, ImageNetwork, Network
 from .records import Recommends, Texts
 from .sharded import Sharded, Stepped
 
@@ -45,15 +46,25 @@ def _inverse(C: float) -> float:
 
 _TREES = {"n_estimators": ("n_trees", None)}
 _STEPS = {"max_iter": ("n_epochs", None), "eta0": ("learning_rate", None)}
+_NETWORK = {"max_iter": ("n_epochs", None)}
+_TABLE = ("n_buckets",)
 _C = {"C": ("alpha", _inverse)}
 _BASE = ("base", "base_params")
 
 ENTRIES = (
+    Entry(
+        "CNNClassifier", Classifier, "cnn", "A convolutional network for images; it forgets by retraining.", True,
+        _NETWORK, hidden=_TABLE, mixin=ImageNetwork,
+    ),
     Entry("ForestClassifier", Classifier, "forest", "Randomised trees that predict labels.", True, _TREES),
     Entry("ForestRegressor", Regressor, "forest", "Randomised trees that predict numbers.", True, _TREES),
     Entry(
         "GammaRegressor", Regressor, "glm", "A linear model of the logarithm of positive numbers.", True,
         fixed={"loss": "gamma"}, hidden=("epsilon",), positive=True,
+    ),
+    Entry(
+        "HeadClassifier", Classifier, "head", "Logistic regression on what a frozen network makes of images.", True,
+        _C, hidden=("weights_sha256",), mixin=Headed,
     ),
     Entry("HuberRegressor", Regressor, "glm", "A linear model that outliers draw less.", True, fixed={"loss": "huber"}),
     Entry("KMeans", Clusterer, "kmeans", "Clusters around means.", True),
@@ -65,6 +76,10 @@ ENTRIES = (
         _C, {"loss": "squared_hinge"}, ("epsilon",),
     ),
     Entry("LogisticClassifier", Classifier, "logistic", "Logistic regression of two labels or more.", True, _C),
+    Entry(
+        "MLPClassifier", Classifier, "mlp", "A network of linear layers, for tables and images; it forgets by retraining.", True,
+        _NETWORK | {"hidden_layer_sizes": ("hidden", None), "learning_rate_init": ("learning_rate", None)}, mixin=Network,
+    ),
     Entry("NaiveBayes", Classifier, "naive_bayes", "A distribution for each column and label."),
     Entry("PCA", Transformer, "pca", "Principal components."),
     Entry(
@@ -75,6 +90,10 @@ ENTRIES = (
     Entry(
         "Recommender", Estimator, "recommend", "Items for users, by EASE or by neighbours.", True,
         {"n_neighbors": ("n_neighbours", None)}, hidden=("item", "n_neighbours"), mixin=Recommends,
+    ),
+    Entry(
+        "ResNetClassifier", Classifier, "resnet", "A residual network for small images; it forgets by retraining.", True,
+        _NETWORK, hidden=_TABLE, mixin=ImageNetwork,
     ),
     Entry("RidgeClassifier", Classifier, "ridge", "Least squares with a penalty, on labels."),
     Entry("RidgeRegressor", Regressor, "ridge", "Least squares with a penalty."),
@@ -102,9 +121,9 @@ ENTRIES = (
 
 
 def _signature(entry: Entry, defaults: dict[str, Any]) -> inspect.Signature:
-    # None stands for an empty table or list: what is shared by all instances must not be one that can change.
+    # None stands for a table and an empty list: what is shared by all instances must not be one that can change.
     shown = {name: value for name, value in defaults.items() if name not in entry.fixed and name not in entry.hidden}
-    names = {name: None if value in ({}, []) else tuple(value) if isinstance(value, list) else value for name, value in shown.items()}
+    names = {name: None if isinstance(value, dict) or value in ([], "") else tuple(value) if isinstance(value, list) else value for name, value in shown.items()}
     first = {} if entry.mixin is not Sharded else {"estimator": None}
     names = first | names | dict.fromkeys(entry.aliases) | (dict.fromkeys(["random_state"]) if entry.seeded else {})
     keyword = inspect.Parameter.KEYWORD_ONLY

@@ -15,13 +15,14 @@ use serde::{Deserialize, Serialize};
 use untrain::clock::{self, Regime};
 use untrain::import::{self, Roles, Source};
 use untrain::{
-    Access, AuditOptions, AuditProgress, Chosen, Digest, Engine, Error, ExposureOptions, ForgetOptions, ImportOptions, Importance,
-    ModelReport, OpenOptions, PlanOptions, Recipe, Result, Returning, Scope, TrainOptions, VersionReport, verifier_key,
+    Access, AuditOptions, AuditProgress, Chosen, CompareOptions, Digest, Engine, Error, ExposureOptions, ForgetOptions, ImportOptions,
+    Importance, ModelReport, OpenOptions, PlanOptions, Recipe, Result, Returning, Scope, TrainOptions, VersionReport, verifier_key,
 };
 use untrain_ledger::keys::{Role, SecretKey};
 use untrain_ledger::policy::Policy;
 use untrain_ledger::receipt::{Checked, Level, Receipt};
 use untrain_ledger::{Refusal, receipt};
+use untrain_neural::methods::Goal;
 
 use crate::errors::told;
 use crate::predictions;
@@ -50,6 +51,7 @@ enum Ask {
     Learn { dataset: String, forgotten: Forgotten },
     Verify { model: String, shard: Option<u64>, any_shard: bool, span: Option<(u64, u64)>, key: Option<PathBuf> },
     Audit { model: String, options: Box<Audit>, out: Option<PathBuf> },
+    Compare { model: String, options: Box<Compare>, out: Option<PathBuf> },
     Exposures { model: String, ids: Option<Vec<String>>, points: usize, shadows: usize, seed: u64 },
     Mark { model: String, planted: String, kept: f64, level: f64 },
     Plan { dataset: String, recipe: RecipeOf, requests: u64, measure: bool },
@@ -127,6 +129,20 @@ struct Audit {
     seed: u64,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Compare {
+    forget: Option<Vec<String>>,
+    methods: Vec<Chosen>,
+    goal: Option<Goal>,
+    search: bool,
+    budget: f64,
+    worlds: Option<usize>,
+    points: usize,
+    canaries: usize,
+    seed: u64,
+}
+
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Own {
@@ -183,6 +199,11 @@ impl Store {
     /// The canonical bytes of a model's artefact.
     fn artefact<'py>(&self, py: Python<'py>, model: &str) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, &Self::detached(py, || self.open(Access::Read)?.artefact_bytes(model))?))
+    }
+
+    /// A network as a safetensors file.
+    fn safetensors<'py>(&self, py: Python<'py>, model: &str) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &Self::detached(py, || self.open(Access::Read)?.safetensors(model))?))
     }
 
     /// What a model's artefact holds, as JSON.
@@ -314,10 +335,22 @@ impl Store {
                     level,
                 };
                 let report = engine.audit(&model, &options, &|at| tell(progress, at))?;
-                if let Some(out) = out {
-                    let io = |source| import::Error::Io { path: out.clone(), source };
-                    std::fs::write(&out, report.page()).map_err(io)?;
-                }
+                write_page(out, || report.page())?;
+                json(&report)
+            }
+            Ask::Compare { model, options, out } => {
+                let Compare { forget, methods, goal, search, budget, worlds, points, canaries, seed } = *options;
+                let audit = AuditOptions {
+                    forget,
+                    n_points: points,
+                    n_canaries: canaries,
+                    n_worlds: worlds,
+                    budget: Duration::try_from_secs_f64(budget).unwrap_or_default(),
+                    seed,
+                    ..AuditOptions::default()
+                };
+                let report = read()?.compare(&model, &CompareOptions { audit, methods, goal, search }, &|at| tell(progress, at))?;
+                write_page(out, || report.page())?;
                 json(&report)
             }
             Ask::Exposures { model, ids, points, shadows, seed } => {
@@ -447,6 +480,11 @@ fn tell(progress: &Progress, at: AuditProgress) {
             }
         });
     }
+}
+
+fn write_page(out: Option<PathBuf>, page: impl FnOnce() -> String) -> Result<()> {
+    let Some(path) = out else { return Ok(()) };
+    std::fs::write(&path, page()).map_err(|source| import::Error::Io { path, source }.into())
 }
 
 fn now_ms() -> i64 {

@@ -12,18 +12,19 @@ import sys
 from typing import NamedTuple
 
 ENGINE = pathlib.Path(__file__).parent.parent.parent / "crates" / "untrain" / "src"
-FILES = ("report.rs", "plan.rs", "evaluate.rs")
+FILES = ("report.rs", "plan.rs", "evaluate.rs", "comparison.rs")
 WANTED = (
     "ColumnReport", "DatasetReport", "ModelReport", "VersionReport", "RequestReport", "KeyLine", "KeysReport", "LogLine", "LogReport",
     "BackupLine", "BackupReport", "Restoration", "RequestLine", "Difference", "Verification", "OneRunReport", "RelearnReport",
     "AuditReport", "MarkReport", "Exposure", "ExposureReport", "Scores", "Evaluation", "DatasetLine", "Listing", "Revision", "PlanEntry",
-    "Plan",
+    "Plan", "FailedMethod", "ComparisonRow", "Comparison",
 )  # fmt: skip
 RENAMED = {"Verification": "ModelVerification"}
 """The estimators have a report of this name too."""
 PLAIN = {
     "String": "str", "&'static str": "str", "bool": "bool", "f64": "float", "u64": "int", "i64": "int", "u32": "int", "usize": "int",
     "Digest": "str", "Hash": "str", "untrain_core::Role": "str", "Regime": "str", "AuditVerdict": "str", "Guarantee": "Guarantee",
+    "Goal": "str", "RowKind": "str", "[u64; 2]": "list[int]",
 }  # fmt: skip
 HEAD = '''\
 # Written by tests/reports.py from the structs of the engine; a test says when it is out of date.

@@ -125,3 +125,38 @@ def the_names_of_scikit_learn_are_known(data):
     one = untrain.MLPClassifier(hidden=(8,), n_epochs=3, learning_rate=0.01).fit(X, y, ids=ids)
     other = untrain.MLPClassifier(hidden_layer_sizes=(8,), max_iter=3, learning_rate_init=0.01).fit(X, y, ids=ids)
     assert one.digest == other.digest and one.n_iter_ == 3
+
+
+@pytest.fixture
+def store(tmp_path):
+    random = np.random.default_rng(5)
+    a, b = random.normal(size=200), random.normal(size=200)
+    store = untrain.open(tmp_path / "store")
+    store.import_({"id": [f"p{i}" for i in range(200)], "a": a, "b": b, "y": ["up" if v > 0 else "down" for v in a]}, "points", id="id", target="y")
+    store.train("points", "net", untrain.MLPClassifier(hidden=(8,), n_epochs=3, random_state=5))
+    return store
+
+
+def a_store_compares_methods(store, tmp_path):
+    found = store.compare("net", {"fine_tune": {"n_epochs": 1}, "reset_layers": {}}, worlds=10, points=30, seed=1, out=tmp_path / "page.html")
+    rows = {row.name: row for row in found.rows}
+    assert {"original", "retrain", "second retrain", "fine_tune", "reset_layers"} <= set(rows)
+    assert rows["fine_tune"].settings["n_epochs"] == 1 and 0 <= rows["fine_tune"].privacy["value"] <= 1
+    assert found.worlds == 10 and found.goal == "random" and "<svg" in (tmp_path / "page.html").read_text()
+    with pytest.raises(untrain.BadParameter, match="fine_tun"):
+        store.compare("net", "fine_tun", worlds=10)
+    store.train("points", "trees", "forest", {"n_trees": 3}, seed=1)
+    with pytest.raises(untrain.UntrainError, match="network"):
+        store.compare("trees")
+
+
+def a_method_promises_less_and_exact_forgetting_mends_it(store, tmp_path):
+    digest = store.show("net").digest
+    request = store.forget("points", ["p3", "p4"], method="fine_tune", params={"n_epochs": 1})
+    assert request.models[0].guarantee.kind == "empirical" and store.show("net").digest != digest
+    assert not store.verify("net")
+    assert store.forget("points", "p5").models[0].guarantee.kind == "exact" and store.verify("net")
+    store.export("net", tmp_path / "net.safetensors", "safetensors")
+    assert (tmp_path / "net.safetensors").stat().st_size > 8 * 4 * 4
+    with pytest.raises(untrain.BadParameter):
+        store.export("net", tmp_path / "net", "onnx")

@@ -38,6 +38,7 @@ from .errors import (
     UntrainError,
 )
 from .foreign import Determinism, ForeignClassifier, ForeignRegressor, sisa
+from .images import Headed, ImageNetwork, Network
 from .records import Recommends, Texts
 from .results import Guarantee, Predictions, Verification
 from .sharded import Sharded, Stepped
@@ -94,9 +95,11 @@ __all__ = [
     "StoreBusy",
     "StoreFailed",
     "NotDeterministic",
+    "CNNClassifier",
     "ForestClassifier",
     "ForestRegressor",
     "GammaRegressor",
+    "HeadClassifier",
     "HuberRegressor",
     "KMeans",
     "KNeighborsClassifier",
@@ -104,11 +107,13 @@ __all__ = [
     "LinearDiscriminantAnalysis",
     "LinearSVC",
     "LogisticClassifier",
+    "MLPClassifier",
     "NaiveBayes",
     "PCA",
     "PoissonRegressor",
     "QuadraticDiscriminantAnalysis",
     "Recommender",
+    "ResNetClassifier",
     "RidgeClassifier",
     "RidgeRegressor",
     "SGDClassifier",
@@ -117,6 +122,44 @@ __all__ = [
     "SisaRegressor",
     "TextClassifier",
 ]
+
+class CNNClassifier(ImageNetwork, Classifier):
+    augmentation: Any
+    batch_size: int
+    channels: Any
+    chunk: int
+    deviation: Any
+    hidden: int
+    learning_rate: float
+    mean: Any
+    momentum: float
+    n_epochs: int
+    norm: Any
+    optimiser: Any
+    schedule: Any
+    weight_decay: float
+    max_iter: int | None
+    random_state: int | None
+    def __init__(
+        self,
+        *,
+        augmentation: Any = 'none',
+        batch_size: int = 128,
+        channels: Any = (32, 64),
+        chunk: int = 64,
+        deviation: Any = (0.25,),
+        hidden: int = 128,
+        learning_rate: float = 0.001,
+        mean: Any = (0.5,),
+        momentum: float = 0.9,
+        n_epochs: int = 20,
+        norm: Any = 'train',
+        optimiser: Any = 'adam',
+        schedule: Any = 'constant',
+        weight_decay: float = 0.0,
+        max_iter: int | None = None,
+        random_state: int | None = None,
+    ) -> None: ...
 
 class ForestClassifier(Classifier):
     criterion: Any
@@ -191,6 +234,28 @@ class GammaRegressor(Regressor):
         n_gram: int = 1,
         standardize: bool = True,
         text: Any = None,
+        random_state: int | None = None,
+    ) -> None: ...
+
+class HeadClassifier(Headed, Classifier):
+    network: Any
+    weights: Any
+    mean: Any
+    deviation: Any
+    alpha: float
+    grid: int
+    C: float | None
+    random_state: int | None
+    def __init__(
+        self,
+        *,
+        network: Any = None,
+        weights: Any = None,
+        mean: Any = (0.485, 0.456, 0.406),
+        deviation: Any = (0.229, 0.224, 0.225),
+        alpha: float = 1.0,
+        grid: int = 12,
+        C: float | None = None,
         random_state: int | None = None,
     ) -> None: ...
 
@@ -378,6 +443,48 @@ class LogisticClassifier(Classifier):
         random_state: int | None = None,
     ) -> None: ...
 
+class MLPClassifier(Network, Classifier):
+    augmentation: Any
+    batch_size: int
+    chunk: int
+    deviation: Any
+    hidden: Any
+    learning_rate: float
+    mean: Any
+    momentum: float
+    n_buckets: int
+    n_epochs: int
+    norm: Any
+    optimiser: Any
+    schedule: Any
+    weight_decay: float
+    max_iter: int | None
+    hidden_layer_sizes: Any
+    learning_rate_init: Any
+    random_state: int | None
+    def __init__(
+        self,
+        *,
+        augmentation: Any = 'none',
+        batch_size: int = 128,
+        chunk: int = 64,
+        deviation: Any = (0.25,),
+        hidden: Any = (128,),
+        learning_rate: float = 0.001,
+        mean: Any = (0.5,),
+        momentum: float = 0.9,
+        n_buckets: int = 64,
+        n_epochs: int = 20,
+        norm: Any = 'train',
+        optimiser: Any = 'adam',
+        schedule: Any = 'constant',
+        weight_decay: float = 0.0,
+        max_iter: int | None = None,
+        hidden_layer_sizes: Any = None,
+        learning_rate_init: Any = None,
+        random_state: int | None = None,
+    ) -> None: ...
+
 class NaiveBayes(Classifier):
     alpha: float
     clip: Any
@@ -491,6 +598,44 @@ class Recommender(Recommends, Estimator):
         n_top: int = 10,
         similarity: Any = 'cosine',
         n_neighbors: int | None = None,
+        random_state: int | None = None,
+    ) -> None: ...
+
+class ResNetClassifier(ImageNetwork, Classifier):
+    augmentation: Any
+    batch_size: int
+    chunk: int
+    depth: int
+    deviation: Any
+    learning_rate: float
+    mean: Any
+    momentum: float
+    n_epochs: int
+    norm: Any
+    optimiser: Any
+    schedule: Any
+    weight_decay: float
+    width: int
+    max_iter: int | None
+    random_state: int | None
+    def __init__(
+        self,
+        *,
+        augmentation: Any = 'none',
+        batch_size: int = 128,
+        chunk: int = 64,
+        depth: int = 20,
+        deviation: Any = (0.25,),
+        learning_rate: float = 0.001,
+        mean: Any = (0.5,),
+        momentum: float = 0.9,
+        n_epochs: int = 20,
+        norm: Any = 'train',
+        optimiser: Any = 'adam',
+        schedule: Any = 'constant',
+        weight_decay: float = 0.0,
+        width: int = 0,
+        max_iter: int | None = None,
         random_state: int | None = None,
     ) -> None: ...
 

@@ -677,6 +677,110 @@ class Plan(Report):
 
 
 @dataclass(frozen=True)
+class FailedMethod(Report):
+    """A method that could not be compared."""
+
+    name: str
+    """Its name."""
+    reason: str
+    """Why."""
+
+
+@dataclass(frozen=True)
+class ComparisonRow(Report):
+    """A row of a comparison; numbers are means over worlds, and medians for seconds."""
+
+    name: str
+    """What it is called."""
+    kind: str
+    """What it is."""
+    about: str | None
+    """For a method, what it does."""
+    paper: str | None
+    """For a method, the paper."""
+    suits: bool
+    """Whether it was made for the goal."""
+    settings: dict[str, Any] | None
+    """For a method, its hyperparameters."""
+    guarantee: Guarantee
+    """What it promises."""
+    steps: float
+    """Steps, of the size of those of training."""
+    share: float
+    """The same as a share of a training."""
+    search_steps: float
+    """Of the steps, those that the search of hyperparameters took."""
+    seconds: float
+    """Seconds, on one thread."""
+    stopped: str
+    """Why it stopped, in the first world."""
+    accuracy_forget: float | None
+    """The share of the points that were in the training, and were to be forgotten, that it has right."""
+    accuracy_retain: float | None
+    """Of those that are retained."""
+    accuracy_holdout: float | None
+    """Of those that no network was trained on."""
+    efficacy: dict[str, Any] | None
+    """How well networks of this row are told from retrained ones: the area under the curve of the game. 0.5 is not at all."""
+    privacy: dict[str, Any] | None
+    """How well points that it forgot are told from points that it never saw."""
+    relearning: float | None
+    """How fast it learns the points again: steps in the ratio to a retrained network's. 1 is ideal, less is knowledge that is left."""
+    rounding: float | None
+    """The accuracy on the points with weights of four bits less that with whole weights: over 0, rounding brings them back."""
+    over_scratch: dict[str, Any] | None
+    """For a method, what it has more than a network from scratch at the same cost."""
+
+
+@dataclass(frozen=True)
+class Comparison(Report):
+    """Methods of unlearning side by side, on one model's recipe and records."""
+
+    model: str
+    """The model."""
+    version: int
+    """Its version."""
+    digest: str
+    """The digest of its artefact."""
+    dataset: str
+    """The dataset."""
+    learner: str
+    """The learner."""
+    params: dict[str, Any]
+    """Its hyperparameters, all of them."""
+    source: dict[str, Any]
+    """Which records are forgotten."""
+    goal: str
+    """What for."""
+    points: int
+    """How many records can be forgotten; in each world about half of them are."""
+    canaries: int
+    """How many of them have a wrong label."""
+    asked: list[int]
+    """How many records of the holdout, and of those that are retained, networks are asked about."""
+    worlds: int
+    """How many worlds there were."""
+    train_steps: int
+    """How many steps a training takes."""
+    rows: list[ComparisonRow]
+    """The rows: what is always there, and then the methods."""
+    failed: list[FailedMethod]
+    """Methods that could not be compared, and why."""
+    search: str | None
+    """How hyperparameters were found: by a search with this criterion, or as they stand."""
+    float_profile: str
+    """The float profile of the networks."""
+    seed: int
+    """The key of all that was drawn."""
+    program: str
+    """The version of the program."""
+    at_ms: int
+    """When it was finished, in Unix milliseconds."""
+    total_seconds: float
+    """Seconds that all took."""
+
+
+@dataclass(frozen=True)
 class ShownModel(ModelReport):
     """A model with what its artefact and its past tell."""
 

@@ -20,7 +20,7 @@ class Sharded:
 
     def _features(self, X: Any) -> Any:
         # Images are for who knows them.
-        base = self.estimator
+        base: Any = self.estimator
         return base._features(X) if hasattr(base, "_features") else super()._features(X)  # type: ignore[misc]
 
     def _base(self) -> list[tuple[str, str]]:

@@ -281,10 +281,18 @@ class Store:
         """Everything that a model's artefact holds."""
         return json.loads(self._native.artefact_json(model))
 
-    def export(self, model: str, out: str | os.PathLike[str], format: Literal["json", "bytes"] = "json") -> None:
-        """Writes a model's artefact to a file."""
-        content = self.artefact(model) if format == "bytes" else self._native.artefact_json(model).encode()
-        _write(Path(out), content)
+    def export(
+        self, model: str, out: str | os.PathLike[str], format: Literal["json", "bytes", "safetensors"] = "json"
+    ) -> None:
+        """Writes a model's artefact to a file; a network also as safetensors, under the names that PyTorch has."""
+        formats: dict[str, Callable[[str], bytes]] = {
+            "json": lambda name: self._native.artefact_json(name).encode(),
+            "bytes": self._native.artefact,
+            "safetensors": self._native.safetensors,
+        }
+        if format not in formats:
+            raise BadParameter(f"format cannot be {format!r}", f"it is one of {', '.join(formats)}", name="format")
+        _write(Path(out), formats[format](model))
 
     # Requests
 
@@ -515,6 +523,67 @@ class Store:
         given = None if records is None else _given(records)[0]
         page = None if out is None else os.fspath(out)
         return self._report("AuditReport", "audit", given, progress=f"auditing {model}", model=model, options=options, out=page)
+
+    def compare(
+        self,
+        model: str,
+        methods: Sequence[str] | Mapping[str, Mapping[str, Any]] = (),
+        *,
+        forget: Any = None,
+        goal: Literal["random", "class", "concept", "poison"] | None = None,
+        search: bool = False,
+        budget: float = 600.0,
+        worlds: int | None = None,
+        points: int = 400,
+        canaries: int = 0,
+        seed: int = 0,
+        out: str | os.PathLike[str] | None = None,
+    ) -> reports.Comparison:
+        """Compares methods of unlearning on a network, beside networks trained anew. Shows progress if tqdm is installed.
+
+        Parameters
+        ----------
+        model : str
+            The model, a network.
+        methods : sequence of str, or mapping of str to hyperparameters
+            The methods, as ``["fine_tune"]`` or ``{"scrub": {"n_epochs": 5}}``; all by default.
+        forget : sequence of ids, optional
+            The records to forget; by default as many as ``points``, drawn.
+        goal : {"random", "class", "concept", "poison"}, optional
+            What they are forgotten for; found out from them by default.
+        search : bool
+            Whether to search hyperparameters that are not set; what that takes is part of a method's cost.
+        budget : float
+            About how many seconds the trainings may take.
+        worlds : int, optional
+            In how many worlds to train, in place of what the budget allows.
+        points : int
+            The most records that are forgotten.
+        canaries : int
+            How many records besides get a wrong label, and are to be forgotten too.
+        seed : int
+            The key of all that is drawn.
+        out : path, optional
+            Where to write the comparison as a page of HTML.
+
+        Returns
+        -------
+        Comparison
+        """
+        named = methods if isinstance(methods, Mapping) else dict.fromkeys([methods] if isinstance(methods, str) else methods, {})
+        options = {
+            "forget": None if forget is None else texts(forget),
+            "methods": [(name, dict(params)) for name, params in named.items()],
+            "goal": goal,
+            "search": search,
+            "budget": budget,
+            "worlds": worlds,
+            "points": points,
+            "canaries": canaries,
+            "seed": seed,
+        }
+        page = None if out is None else os.fspath(out)
+        return self._report("Comparison", "compare", progress=f"comparing on {model}", model=model, options=options, out=page)
 
     def exposures(
         self, model: str, ids: Any = None, *, points: int = 400, shadows: int = 64, seed: int = 0

@@ -160,3 +160,14 @@ def a_method_promises_less_and_exact_forgetting_mends_it(store, tmp_path):
     assert (tmp_path / "net.safetensors").stat().st_size > 8 * 4 * 4
     with pytest.raises(untrain.BadParameter):
         store.export("net", tmp_path / "net", "onnx")
+
+
+def training_begins_with_a_network_of_a_file(images, tmp_path):
+    ids, X, y = images
+    path = tmp_path / "before.safetensors"
+    before = untrain.CNNClassifier(channels=(4,), hidden=8, n_epochs=2).fit(X, y, ids=ids)
+    path.write_bytes(before.safetensors())
+    same = untrain.CNNClassifier(channels=(4,), hidden=8, n_epochs=0, initial=path).fit(X, y, ids=ids)
+    assert np.array_equal(same.predict_proba(X), before.predict_proba(X))
+    tuned = untrain.CNNClassifier(channels=(4,), hidden=8, n_epochs=1, initial=path).fit(X, y, ids=ids)
+    assert tuned.digest != before.digest and tuned.forget("r03").kind == "exact" and tuned.verify()

@@ -1,6 +1,5 @@
 //! The last layer of a deep network, exactly: logistic regression on what a frozen network makes of images.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
@@ -10,7 +9,7 @@ use untrain_core::{
     Artefact, Column, Dataset, Digest, Error, Forget, Guarantee, Kind, Learner, Model, Predictions, Reader, Result, Role, Schema, Seed,
     Writer,
 };
-use untrain_neural::{Architecture, Encoder, Layered, Network as _, TrainingParams};
+use untrain_neural::{Architecture, Encoder, FrozenFile, Layered, Network as _, TrainingParams};
 
 use crate::encode::Preprocessing;
 use crate::logistic::{Logistic, LogisticArtefact, LogisticModel, LogisticParams};
@@ -101,23 +100,6 @@ pub struct Head {
     pub weights: FrozenFile,
     /// The key of the offsets of the last layer's grid.
     pub seed: Seed,
-}
-
-/// Where the bytes of a frozen network's file come from: they are asked for when a model is made or loaded, and not before.
-#[derive(Clone)]
-pub struct FrozenFile(Arc<dyn Fn() -> Result<Vec<u8>> + Send + Sync>);
-
-impl FrozenFile {
-    /// A file that `read` reads.
-    pub fn new(read: impl Fn() -> Result<Vec<u8>> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(read))
-    }
-}
-
-impl fmt::Debug for FrozenFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FrozenFile").finish_non_exhaustive()
-    }
 }
 
 /// A model of [`Head`].
@@ -216,14 +198,14 @@ impl Learner for Head {
     type Model = HeadModel;
 
     fn fit(&self, data: &Dataset) -> Result<HeadModel> {
-        let weights = (self.weights.0)()?;
+        let weights = self.weights.read()?;
         let frozen = Arc::new(self.frozen(data, &weights)?);
         let features = frozen.features(data)?;
         Ok(HeadModel { header: self.header(&weights), frozen, last: self.last().fit(&features)?, features })
     }
 
     fn load(&self, state: &[u8], data: &Dataset) -> Result<HeadModel> {
-        let weights = (self.weights.0)()?;
+        let weights = self.weights.read()?;
         let header = self.header(&weights);
         let Some(rest) = state.strip_prefix(&header[..]) else {
             return Err(Error::Malformed { what: "state of a head", reason: "another recipe, network or format made it".to_owned() });

@@ -38,7 +38,7 @@ pub use forest::{
     Criterion, Forest, ForestArtefact, ForestFeature, ForestModel, ForestNode, MaxFeatures, Memory, NamedMaxFeatures, Params,
 };
 pub use glm::{Glm, GlmArtefact, GlmLoss, GlmModel, GlmParams};
-pub use head::{FrozenFile, Head, HeadArtefact, HeadModel, HeadParams};
+pub use head::{Head, HeadArtefact, HeadModel, HeadParams};
 pub use kmeans::{KMeans, KMeansArtefact, KMeansParams};
 pub use knn::{Knn, KnnArtefact, KnnModel, KnnParams, Metric, NeighbourIndex, Weights};
 pub use lda::{Lda, LdaParams};

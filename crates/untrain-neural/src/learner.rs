@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use untrain_core::hyperparameters::refuse;
 use untrain_core::{Artefact, Dataset, Digest, Error, Kind, Learner, Model, Predictions, Reader, Result, Seed, Task, Writer, mix};
 
 use crate::architecture::Architecture;
 use crate::batch::Logits;
 use crate::encode::{Encoder, classes};
 use crate::examples::Examples;
+use crate::frozen::FrozenFile;
 use crate::keep::Keep;
 use crate::loss::softmax;
 use crate::methods::Request;
@@ -51,6 +53,8 @@ pub struct Neural {
     pub params: TrainingParams,
     /// The key of what it begins with, and of the order of records.
     pub seed: Seed,
+    /// The file of the network to begin with, where the hyperparameters name one.
+    pub initial: Option<FrozenFile>,
     /// Where unfinished training is kept, if anywhere.
     pub keep: Option<Arc<dyn Keep>>,
 }
@@ -79,7 +83,7 @@ pub struct NeuralArtefact {
 impl Neural {
     /// The learner of hyperparameters.
     pub fn new(params: &impl NetworkParams, seed: Seed) -> Self {
-        Self { architecture: params.architecture(), params: params.training().clone(), seed, keep: None }
+        Self { architecture: params.architecture(), params: params.training().clone(), seed, initial: None, keep: None }
     }
 
     /// How it trains.
@@ -87,13 +91,19 @@ impl Neural {
         self.params.training(self.seed)
     }
 
-    /// The network before it has seen a record.
+    /// The network before it has seen a record: random, or that of the file. If the file's has another number of classes, its last layer
+    /// is left out.
     ///
     /// # Errors
     ///
-    /// As [`Layered::new`].
+    /// As [`Layered::new`]; for a file that cannot be read, or is of another network.
     pub fn fresh(&self, encoder: &Encoder, n_classes: usize) -> Result<Layered> {
-        Layered::new(self.architecture.clone(), encoder.shape(), n_classes, self.params.chunk as usize, self.seed)
+        let network = Layered::new(self.architecture.clone(), encoder.shape(), n_classes, self.params.chunk as usize, self.seed)?;
+        match &self.initial {
+            Some(file) => network.beginning_as(&file.read()?),
+            None if self.params.initial.is_empty() => Ok(network),
+            None => Err(refuse("initial", "the learner was not given the file that it names")),
+        }
     }
 
     /// What a method needs to make what this learner trained forget records; `seed` is the key of the method's randomness.
@@ -117,7 +127,9 @@ impl Neural {
         out.text(FLOAT_PROFILE);
         out.u64(self.seed.0);
         out.text(&serde_json::to_string(&self.architecture).unwrap_or_default());
-        out.text(&serde_json::to_string(&self.params).unwrap_or_default());
+        // Where a file lies is nobody's concern; its digest says what it is.
+        let params = TrainingParams { initial: String::new(), ..self.params.clone() };
+        out.text(&serde_json::to_string(&params).unwrap_or_default());
         out.into_bytes()
     }
 

@@ -115,6 +115,10 @@ impl Layered {
         self.blueprint.input
     }
 
+    pub(crate) fn chunk(&self) -> usize {
+        self.chunk
+    }
+
     /// The parameters and the remembered statistics by name, in the order in which they are written.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&Entry, &[f32])> {
         let parameters = self.layout().entries().iter().map(|entry| (entry, &self.parameters()[entry.range.clone()]));

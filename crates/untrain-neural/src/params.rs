@@ -17,7 +17,7 @@ const MAX_WIDTH: u32 = 1 << 16;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TrainingParams {
-    /// How often every record is seen, 1 to 10,000; in slices, so often after each.
+    /// How often every record is seen, 1 to 10,000, or 0 with a network to begin with; in slices, so often after each.
     pub n_epochs: u32,
     /// How many records a step is made from, 1 to 65,536.
     pub batch_size: u32,
@@ -43,6 +43,11 @@ pub struct TrainingParams {
     pub deviation: Vec<f32>,
     /// For tables, how many inputs all categories share, placed by a hash, 1 to 65,536.
     pub n_buckets: u32,
+    /// The safetensors file of a network to begin with, under PyTorch's names; none if it is empty. What that network has seen stays
+    /// known.
+    pub initial: String,
+    /// The SHA-256 of that file, in hex; filled in from the file if it is not given.
+    pub initial_sha256: String,
 }
 
 impl Default for TrainingParams {
@@ -61,13 +66,15 @@ impl Default for TrainingParams {
             mean: vec![0.5],
             deviation: vec![0.25],
             n_buckets: 64,
+            initial: String::new(),
+            initial_sha256: String::new(),
         }
     }
 }
 
 impl TrainingParams {
     fn check(&self) -> Result<()> {
-        within("n_epochs", self.n_epochs, 1, 10_000)?;
+        within("n_epochs", self.n_epochs, u32::from(self.initial.is_empty()), 10_000)?;
         within("batch_size", self.batch_size, 1, 1 << 16)?;
         within("chunk", self.chunk, 1, 4096)?;
         within("n_buckets", self.n_buckets, 1, 1 << 16)?;

@@ -65,14 +65,14 @@ impl<'a> Matrix<'a> {
 pub(crate) fn add_product(left: Matrix<'_>, right: Matrix<'_>, product: &mut [f32]) {
     debug_assert_eq!((left.columns, product.len()), (right.rows, left.rows * right.columns));
     if !product.is_empty() {
-        pulp::Arch::new().dispatch(Product { left, right, product });
+        pulp::Arch::new().dispatch(Product { left, right, sums: product });
     }
 }
 
 struct Product<'a> {
     left: Matrix<'a>,
     right: Matrix<'a>,
-    product: &'a mut [f32],
+    sums: &'a mut [f32],
 }
 
 impl WithSimd for Product<'_> {
@@ -95,7 +95,7 @@ impl Product<'_> {
     #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
     #[inline(always)]
     fn tiled<S: Simd, const H: usize, const C: usize>(self, simd: S) {
-        let Self { left, right, product } = self;
+        let Self { left, right, sums } = self;
         let (height, depth, width) = (left.rows, left.columns, right.columns);
         let (mut strips, mut panel) = (Room::default(), Room::default());
         for first in (0..depth).step_by(DEPTH) {
@@ -112,11 +112,11 @@ impl Product<'_> {
                 for (strip, left) in strips.chunks_exact(depth * H).enumerate() {
                     let start = strip * H;
                     let (rows, place) = (H.min(height - start), start * width + column);
-                    let mut tile = Tile::<S, H, C>::load(simd, &product[place..], width, rows, columns);
+                    let mut tile = Tile::<S, H, C>::load(simd, &sums[place..], width, rows, columns);
                     for (left, right) in left.as_chunks::<H>().0.iter().zip(Tile::<S, H, C>::rows(panel)) {
                         tile.add(simd, left, right);
                     }
-                    tile.store(simd, &mut product[place..], width, rows, columns);
+                    tile.store(simd, &mut sums[place..], width, rows, columns);
                 }
             }
         }
@@ -128,6 +128,26 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::tile;
+
+    /// A product with sums of its own.
+    struct Apart<'a> {
+        left: Matrix<'a>,
+        right: Matrix<'a>,
+        start: &'a [f32],
+    }
+
+    impl WithSimd for Apart<'_> {
+        type Output = Vec<f32>;
+
+        fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
+            let mut sums = self.start.to_vec();
+            if !sums.is_empty() {
+                Product { left: self.left, right: self.right, sums: &mut sums }.with_simd(simd);
+            }
+            sums
+        }
+    }
 
     fn at(matrix: Matrix<'_>, row: usize, column: usize) -> f32 {
         matrix.values[if matrix.turned { column * matrix.rows + row } else { row * matrix.columns + column }]
@@ -157,9 +177,13 @@ mod tests {
             let (a, b, start) = (numbers(height * depth, seed), numbers(depth * width, !seed), numbers(height * width, seed ^ 7));
             let left = if turn & 1 == 0 { Matrix::new(&a, height, depth) } else { Matrix::new(&a, depth, height).transposed() };
             let right = if turn & 2 == 0 { Matrix::new(&b, depth, width) } else { Matrix::new(&b, width, depth).transposed() };
-            let (mut fast, mut slow) = (start.clone(), start);
-            add_product(left, right, &mut fast);
+            let mut slow = start.clone();
             chain(left, right, &mut slow);
+            for fast in tile::on_all(|| Apart { left, right, start: &start }) {
+                prop_assert_eq!(&fast, &slow);
+            }
+            let mut fast = start;
+            add_product(left, right, &mut fast);
             prop_assert_eq!(fast, slow);
         }
     }

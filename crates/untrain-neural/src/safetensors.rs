@@ -51,6 +51,25 @@ impl Layered {
         Ok(network)
     }
 
+    /// This network with what a file has of one that looks like it: all of it or, if that tells another number of classes apart, all but
+    /// the last layer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Layered::from_safetensors`].
+    pub(crate) fn beginning_as(mut self, file: &[u8]) -> Result<Self> {
+        let known = Self::from_safetensors(self.architecture(), self.input(), self.chunk(), file)?;
+        if known.n_classes() == self.n_classes() {
+            return Ok(known);
+        }
+        let last = self.layout().n_blocks() - 1;
+        for (to, from) in self.layout().entries().to_vec().iter().zip(known.layout().entries()).filter(|(to, _)| to.block != last) {
+            self.parameters_mut()[to.range.clone()].copy_from_slice(&known.parameters()[from.range.clone()]);
+        }
+        self.buffers_mut().copy_from_slice(known.buffers());
+        Ok(self)
+    }
+
     /// Takes the parameters and the remembered statistics from a safetensors file, which has all of them and nothing else.
     ///
     /// # Errors

@@ -55,23 +55,17 @@ impl<S: Simd, const H: usize, const C: usize> Tile<S, H, C> {
     /// Adds one term to each sum.
     #[inline(always)]
     pub(crate) fn add(&mut self, simd: S, left: &[f32; H], right: &[S::f32s; C]) {
-        for row in 0..H {
-            let left = simd.splat_f32s(left[row]);
-            for column in 0..C {
-                self.sums[row][column] = simd.mul_add_f32s(left, right[column], self.sums[row][column]);
-            }
+        for (sums, left) in self.sums.iter_mut().zip(left) {
+            add_term(simd, sums, *left, right);
         }
     }
 
     /// Adds [`GROUP`] terms to each sum, from rows that lie apart.
     #[inline(always)]
     pub(crate) fn add_group(&mut self, simd: S, left: [&[f32; GROUP]; H], right: &[[S::f32s; C]; GROUP]) {
-        for term in 0..GROUP {
-            for row in 0..H {
-                let left = simd.splat_f32s(left[row][term]);
-                for column in 0..C {
-                    self.sums[row][column] = simd.mul_add_f32s(left, right[term][column], self.sums[row][column]);
-                }
+        for (term, right) in right.iter().enumerate() {
+            for (sums, left) in self.sums.iter_mut().zip(left) {
+                add_term(simd, sums, left[term], right);
             }
         }
     }
@@ -80,6 +74,15 @@ impl<S: Simd, const H: usize, const C: usize> Tile<S, H, C> {
     #[inline(always)]
     pub(crate) fn rows(panel: &[f32]) -> &[[S::f32s; C]] {
         bytemuck::cast_slice::<f32, S::f32s>(panel).as_chunks().0
+    }
+}
+
+#[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
+#[inline(always)]
+fn add_term<S: Simd, const C: usize>(simd: S, sums: &mut [S::f32s; C], left: f32, right: &[S::f32s; C]) {
+    let left = simd.splat_f32s(left);
+    for (sum, right) in sums.iter_mut().zip(right) {
+        *sum = simd.mul_add_f32s(left, *right, *sum);
     }
 }
 
@@ -95,4 +98,13 @@ impl Room {
         let start = self.0.as_ptr().align_offset(LINE).min(LINE / size_of::<f32>());
         &mut self.0[start..start + n]
     }
+}
+
+/// The registers of this machine, narrower ones that it has too, and none: what a test asks of all of them.
+#[cfg(test)]
+pub(crate) fn on_all<Op: pulp::WithSimd>(make: impl Fn() -> Op) -> Vec<Op::Output> {
+    let mut found = vec![pulp::Arch::new().dispatch(make()), make().with_simd(pulp::Scalar)];
+    #[cfg(target_arch = "x86_64")]
+    found.extend(pulp::x86::V3::try_new().map(|simd| Simd::vectorize(simd, make())));
+    found
 }

@@ -8,15 +8,15 @@ use untrain_core::hyperparameters::{self, Settings, complete, unknown};
 use untrain_core::{AnyLearner, Dataset, Digest, Error, Result, Seed, Task, mix, nearest};
 use untrain_exact::Hyperparameters;
 use untrain_exact::{Forest, Params as ForestParams};
-use untrain_exact::{FrozenFile, Head, HeadParams};
 use untrain_exact::{Glm, GlmParams, Logistic, LogisticParams};
+use untrain_exact::{Head, HeadParams};
 use untrain_exact::{KMeans, KMeansParams, Knn, KnnParams};
 use untrain_exact::{Lda, LdaParams, Pca, PcaParams, Qda, QdaParams, Ridge, RidgeParams};
 use untrain_exact::{NaiveBayes, NaiveBayesParams, Text, TextParams};
 use untrain_exact::{Recommend, RecommendParams};
 use untrain_exact::{Retrain, Sgd, SgdParams};
 use untrain_exact::{Sisa, SisaParams};
-use untrain_neural::{CnnParams, Keep, MlpParams, Neural, ResnetParams};
+use untrain_neural::{CnnParams, FrozenFile, Keep, MlpParams, NetworkParams, Neural, ResnetParams};
 
 /// A learner that recipes may name.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub const LEARNERS: &[LearnerEntry] = &[
         name: "cnn",
         about: "a small convolutional network for images",
         tasks: &[Task::Classification],
-        complete: complete::<CnnParams>,
+        complete: complete_network::<CnnParams>,
         make: |recipe, keep| Ok(AnyLearner::new(Retrain(recipe.network(keep)?))),
     },
     LearnerEntry {
@@ -77,7 +77,7 @@ pub const LEARNERS: &[LearnerEntry] = &[
         make: |recipe, _| {
             let params: HeadParams = recipe.read()?;
             let (path, wanted) = (params.weights.clone(), params.weights_sha256.clone());
-            let weights = FrozenFile::new(move || frozen(&path, &wanted));
+            let weights = FrozenFile::new(move || frozen("weights", &path, &wanted));
             Ok(AnyLearner::new(Head { params, weights, seed: Seed(recipe.seed) }))
         },
     },
@@ -113,7 +113,7 @@ pub const LEARNERS: &[LearnerEntry] = &[
         name: "mlp",
         about: "a network of linear layers, for tables and images",
         tasks: &[Task::Classification],
-        complete: complete::<MlpParams>,
+        complete: complete_network::<MlpParams>,
         make: |recipe, keep| Ok(AnyLearner::new(Retrain(recipe.network(keep)?))),
     },
     LearnerEntry {
@@ -148,7 +148,7 @@ pub const LEARNERS: &[LearnerEntry] = &[
         name: "resnet",
         about: "a residual network for images",
         tasks: &[Task::Classification],
-        complete: complete::<ResnetParams>,
+        complete: complete_network::<ResnetParams>,
         make: |recipe, keep| Ok(AnyLearner::new(Retrain(recipe.network(keep)?))),
     },
     LearnerEntry {
@@ -320,12 +320,17 @@ impl Recipe {
     /// As [`Recipe::learner`].
     pub fn neural(&self) -> Result<Option<Neural>> {
         let seed = Seed(self.seed);
-        Ok(match self.learner.as_str() {
-            "mlp" => Some(Neural::new(&self.read::<MlpParams>()?, seed)),
-            "cnn" => Some(Neural::new(&self.read::<CnnParams>()?, seed)),
-            "resnet" => Some(Neural::new(&self.read::<ResnetParams>()?, seed)),
-            _ => None,
-        })
+        let mut neural = match self.learner.as_str() {
+            "mlp" => Neural::new(&self.read::<MlpParams>()?, seed),
+            "cnn" => Neural::new(&self.read::<CnnParams>()?, seed),
+            "resnet" => Neural::new(&self.read::<ResnetParams>()?, seed),
+            _ => return Ok(None),
+        };
+        if !neural.params.initial.is_empty() {
+            let (path, wanted) = (neural.params.initial.clone(), neural.params.initial_sha256.clone());
+            neural.initial = Some(FrozenFile::new(move || frozen("initial", &path, &wanted)));
+        }
+        Ok(Some(neural))
     }
 
     fn network(&self, keep: &Keeping) -> Result<Neural> {
@@ -388,26 +393,37 @@ impl Recipe {
     }
 }
 
-/// Completes the hyperparameters of "head": the frozen network is what its file holds now, wherever that is.
+/// Completes the hyperparameters of "head", which has to have a frozen network.
 fn complete_head(settings: Settings) -> Result<Settings> {
-    let mut settings = complete::<HeadParams>(settings)?;
-    let HeadParams { weights, weights_sha256, .. } = hyperparameters::read(&settings)?;
-    let refuse = |reason: String| Error::Parameter { name: "weights".to_owned(), reason, nearest: None };
-    let unread = |error| refuse(format!("cannot read {weights}: {error}"));
-    let path = std::fs::canonicalize(&weights).map_err(unread)?;
-    if weights_sha256.is_empty() {
+    pinned("weights", complete::<HeadParams>(settings)?)
+}
+
+/// Completes the hyperparameters of a network, which may begin with one of a file.
+fn complete_network<P: NetworkParams>(settings: Settings) -> Result<Settings> {
+    let settings = complete::<P>(settings)?;
+    if hyperparameters::read::<P>(&settings)?.training().initial.is_empty() { Ok(settings) } else { pinned("initial", settings) }
+}
+
+/// Says of the file that `key` names which one it is, by its digest: what the file holds now, wherever that is.
+fn pinned(key: &str, mut settings: Settings) -> Result<Settings> {
+    let refuse = |reason: String| Error::Parameter { name: key.to_owned(), reason, nearest: None };
+    let file = settings.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let unread = |error| refuse(format!("cannot read {file}: {error}"));
+    let path = std::fs::canonicalize(&file).map_err(unread)?;
+    let digest = format!("{key}_sha256");
+    if settings.get(&digest).and_then(Value::as_str).is_none_or(str::is_empty) {
         let found = Digest::of(&std::fs::read(&path).map_err(unread)?);
-        settings.insert("weights_sha256".to_owned(), Value::String(found.to_string()));
+        settings.insert(digest, Value::String(found.to_string()));
     }
     let path = path.to_str().ok_or_else(|| refuse("its path is no text".to_owned()))?;
-    settings.insert("weights".to_owned(), Value::String(path.to_owned()));
+    settings.insert(key.to_owned(), Value::String(path.to_owned()));
     Ok(settings)
 }
 
-/// The file of a frozen network, which has to be the one that the recipe was made with.
-fn frozen(path: &str, wanted: &str) -> Result<Vec<u8>> {
-    let refuse = |reason: String| Error::Parameter { name: "weights".to_owned(), reason, nearest: None };
-    let unread = |error| refuse(format!("cannot read {path}: {error}; the frozen network has the SHA-256 {wanted}"));
+/// The file of a network that `key` names, which has to be the one that the recipe was made with.
+fn frozen(key: &str, path: &str, wanted: &str) -> Result<Vec<u8>> {
+    let refuse = |reason: String| Error::Parameter { name: key.to_owned(), reason, nearest: None };
+    let unread = |error| refuse(format!("cannot read {path}: {error}; the network has the SHA-256 {wanted}"));
     let bytes = std::fs::read(path).map_err(unread)?;
     let found = Digest::of(&bytes).to_string();
     if found == wanted { Ok(bytes) } else { Err(refuse(format!("{path} has the SHA-256 {found}, and the recipe {wanted}"))) }

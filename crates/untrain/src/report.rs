@@ -295,6 +295,11 @@ pub struct Verification {
     /// Whether both digests equal those of the retrained model, the records are those that were committed to, the checkpoints
     /// those that were stated, and the seed is not another than the trail says.
     pub equal: bool,
+    /// What the model's version claims: if it is not exact, other digests than a retrained model's break no promise.
+    pub guarantee: Guarantee,
+    /// Why the stored state is none that this program makes of the recipe and the records: another float profile, another format.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub foreign: Option<String>,
     /// How many records the model knows.
     pub records: u64,
     /// The digest of the published artefact.

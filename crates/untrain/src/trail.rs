@@ -306,7 +306,7 @@ pub(crate) fn program() -> Program {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         lock: Digest::of(include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock"))),
         target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
-        floats: "IEEE 754 binary64 in a fixed order; libm in Rust".to_owned(),
+        floats: format!("IEEE 754 binary64 in a fixed order; libm in Rust; networks {}", untrain_neural::FLOAT_PROFILE),
     }
 }
 

@@ -181,3 +181,28 @@ fn a_head_on_a_frozen_network_forgets_exactly_without_its_file_being_another() {
     let missing = Recipe::new("head", &[("weights".to_owned(), "nowhere".to_owned())], None).unwrap_err();
     assert!(missing.to_string().contains("nowhere"));
 }
+
+#[test]
+fn a_network_of_a_file_is_trained_on_and_forgets_back_to_it() {
+    let place = tempfile::tempdir().unwrap();
+    let mut engine = engine(place.path(), 120);
+    engine.train("patches", "first", &recipe("mlp", &MLP), TrainOptions::default()).unwrap();
+    let file = place.path().join("first.safetensors");
+    fs::write(&file, engine.safetensors("first").unwrap()).unwrap();
+    let path = file.to_str().unwrap();
+    assert!(matches!(Recipe::new("mlp", &[("n_epochs".to_owned(), "0".to_owned())], None), Err(untrain_core::Error::Parameter { .. })));
+    let as_it_is = recipe("mlp", &[("hidden", "[16]"), ("n_epochs", "0"), ("initial", path)]);
+    engine.train("patches", "same", &as_it_is, TrainOptions::default()).unwrap();
+    assert_eq!(engine.safetensors("same").unwrap(), engine.safetensors("first").unwrap());
+    let tuned = recipe("mlp", &[("hidden", "[16]"), ("n_epochs", "1"), ("initial", path)]);
+    engine.train("patches", "tuned", &tuned, TrainOptions::default()).unwrap();
+    let ids = training_ids(&mut engine);
+    engine.forget("patches", &ids[..3], &ForgetOptions::default()).unwrap();
+    assert!(engine.verify("tuned").unwrap().equal);
+    // The recipe means this file, wherever it lies, and no other.
+    let mut bytes = fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let error = engine.verify("tuned").unwrap_err().to_string();
+    assert!(error.contains("initial") && error.contains("SHA-256"), "{error}");
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -437,7 +438,10 @@ def _apart(name: str, columns: list[str]) -> str:
 
 
 def _json(name: str, value: Any) -> str:
+    def plain(other: Any) -> Any:
+        return os.fspath(other) if isinstance(other, os.PathLike) else other.item()
+
     try:
-        return json.dumps(value, default=lambda other: other.item(), allow_nan=False)
+        return json.dumps(value, default=plain, allow_nan=False)
     except (AttributeError, TypeError, ValueError) as error:
         raise BadParameter(f"{name} cannot be {value!r}", name=name) from error

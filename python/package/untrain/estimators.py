@@ -47,7 +47,8 @@ def _inverse(C: float) -> float:
 _TREES = {"n_estimators": ("n_trees", None)}
 _STEPS = {"max_iter": ("n_epochs", None), "eta0": ("learning_rate", None)}
 _NETWORK = {"max_iter": ("n_epochs", None)}
-_TABLE = ("n_buckets",)
+_FILE = ("initial_sha256",)
+_TABLE = ("n_buckets", "initial_sha256")
 _C = {"C": ("alpha", _inverse)}
 _BASE = ("base", "base_params")
 
@@ -78,7 +79,8 @@ ENTRIES = (
     Entry("LogisticClassifier", Classifier, "logistic", "Logistic regression of two labels or more.", True, _C),
     Entry(
         "MLPClassifier", Classifier, "mlp", "A network of linear layers, for tables and images; it forgets by retraining.", True,
-        _NETWORK | {"hidden_layer_sizes": ("hidden", None), "learning_rate_init": ("learning_rate", None)}, mixin=Network,
+        _NETWORK | {"hidden_layer_sizes": ("hidden", None), "learning_rate_init": ("learning_rate", None)}, hidden=_FILE,
+        mixin=Network,
     ),
     Entry("NaiveBayes", Classifier, "naive_bayes", "A distribution for each column and label."),
     Entry("PCA", Transformer, "pca", "Principal components."),

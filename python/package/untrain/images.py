@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-from .errors import BadParameter, BadValue, SchemaMismatch
+from .errors import BadValue, SchemaMismatch
 from .sharded import Stepped
 from .tables import Features, check_shape, features
 
@@ -43,22 +42,8 @@ class ImageNetwork(Network):
 class Headed:
     """The last layer of a frozen network, whose records are images of bytes."""
 
-    weights: Any
-
     def _features(self, X: Any) -> Features:
         return _images(X)
-
-    def _settings(self) -> list[tuple[str, str]]:
-        try:
-            path = os.fspath(self.weights)
-        except TypeError as error:
-            hint = "it is the path of a safetensors file of the frozen network"
-            raise BadParameter(f"weights cannot be {self.weights!r}", hint, name="weights") from error
-        kept, self.weights = self.weights, path
-        try:
-            return super()._settings()  # type: ignore[misc, no-any-return]
-        finally:
-            self.weights = kept
 
     def __sklearn_tags__(self) -> Any:
         return _tagged(super().__sklearn_tags__())  # type: ignore[misc]

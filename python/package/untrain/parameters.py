@@ -35,6 +35,7 @@ _TRAINING = {
     "norm": '"train", "frozen" or "recompute": what batch normalisation does.',
     "mean": "For images, what is subtracted from samples of 0 to 1: one number, or one for each channel.",
     "deviation": "For images, what they are divided by then.",
+    "initial": "The path of the safetensors file of a network to begin with, under PyTorch's names. What it has seen stays known.",
     "n_buckets": "For tables, how many inputs all categories share.",
     "hidden_layer_sizes": "Scikit-learn's name for hidden.",
     "learning_rate_init": "Scikit-learn's name for learning_rate.",

@@ -201,7 +201,7 @@ fn settings(recipe: &Value) -> String {
     parts.join(" ")
 }
 
-fn guarantee(guarantee: &untrain::Guarantee) -> String {
+pub(super) fn guarantee(guarantee: &untrain::Guarantee) -> String {
     match guarantee {
         untrain::Guarantee::Exact => "exact: byte for byte a model that never saw what was forgotten".to_owned(),
         untrain::Guarantee::Certified { epsilon, delta } => format!("certified: epsilon {epsilon}, delta {delta}"),

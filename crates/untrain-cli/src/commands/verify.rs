@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use untrain::{Scope, Verification};
+use untrain::{Guarantee, Scope, Verification};
 use untrain_ledger::keys::SecretKey;
 
+use super::show::guarantee;
 use crate::app::{App, Outcome};
 use crate::table::{counted, duration, factor, facts};
 
@@ -115,6 +116,16 @@ fn human(report: &Verification) -> String {
         _ => "The".to_owned(),
     };
     let mut text = format!("{verdict}. {of} model \"{}\" {what} what training on the {records} that are left gives.\n", report.model);
+    if !report.equal && report.guarantee != Guarantee::Exact {
+        let _ = writeln!(
+            text,
+            "No other is promised: the version's guarantee is {}. Forgetting exactly, or learning, makes the model exact again.",
+            guarantee(&report.guarantee)
+        );
+    }
+    if let Some(reason) = &report.foreign {
+        let _ = writeln!(text, "The stored state is none that this program makes of the recipe and the records: {reason}.");
+    }
     if report.scope != Scope::Full {
         text += "The rest of it was not retrained.\n";
     }

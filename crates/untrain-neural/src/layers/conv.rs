@@ -332,6 +332,30 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::tile;
+
+    /// Both inner loops, with sums of their own; the outer ones only where registers fit.
+    #[derive(Clone, Copy)]
+    struct Apart<'a> {
+        taps: &'a Taps,
+        source: &'a [f32],
+        from: usize,
+        weights: &'a [f32],
+        target: &'a [f32],
+        to: usize,
+    }
+
+    impl WithSimd for Apart<'_> {
+        type Output = (Vec<f32>, Option<Vec<f32>>);
+
+        fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+            let Self { taps, source, from, weights, target, to } = self;
+            let (mut windows, mut outer) = (target.to_vec(), weights.to_vec());
+            Windows { taps, source, from, weights, target: &mut windows, to }.with_simd(simd);
+            let fits = Outer { taps, source, from, target, to, weights: &mut outer }.with_simd(simd);
+            (windows, fits.then_some(outer))
+        }
+    }
 
     fn numbers(n: usize, seed: u64) -> Vec<f32> {
         (0..n).map(|i| untrain_core::unit(untrain_core::mix(seed, i as u64)) as f32 - 0.5).collect()
@@ -359,16 +383,18 @@ mod tests {
 
             let mut fast = target.clone();
             taps.add_windows(n, (&source, from), &weights, (&mut fast, to));
-            let mut slow = target.clone();
+            let all = Apart { taps, source: &source, from, weights: &weights, target: &target, to };
+            let (mut all, mut slow) = (if from.is_multiple_of(GROUP) { tile::on_all(|| all) } else { Vec::new() }, target.clone());
+            all.push((fast, None));
             for (place, sum) in slow.iter_mut().enumerate() {
                 let (image, pixel, column) = (place / (pixels * to), place / to % pixels, place % to);
                 for (tap, channel) in (0..size * size).flat_map(|tap| (0..from).map(move |channel| (tap, channel))) {
                     *sum = read(taps, &source, from, (image, pixel, tap, channel)).mul_add(weights[(tap * from + channel) * to + column], *sum);
                 }
             }
-            prop_assert_eq!(fast, slow);
+            prop_assert!(all.iter().all(|(windows, _)| *windows == slow));
 
-            let (mut fast, mut slow) = (weights.clone(), weights);
+            let (mut fast, mut slow) = (weights.clone(), weights.clone());
             taps.add_outer(n, (&source, from), (&target, to), &mut fast);
             for (place, sum) in slow.iter_mut().enumerate() {
                 let (tap, channel, column) = (place / (from * to), place / to % from, place % to);
@@ -376,7 +402,8 @@ mod tests {
                     *sum = read(taps, &source, from, (image, pixel, tap, channel)).mul_add(target[(image * pixels + pixel) * to + column], *sum);
                 }
             }
-            prop_assert_eq!(fast, slow);
+            prop_assert_eq!(&fast, &slow);
+            prop_assert!(all.into_iter().filter_map(|(_, outer)| outer).all(|outer| outer == slow));
         }
     }
 }

@@ -134,3 +134,33 @@ fn images_of_another_shape_and_other_kinds_are_named() -> Result<()> {
     assert!(mlp.fit(&text)?.predict(&text).is_ok());
     Ok(())
 }
+
+#[test]
+fn training_begins_with_a_network_of_a_file() -> Result<()> {
+    let data = images(40);
+    let before = learner().fit(&data)?;
+    let file = before.served().network.as_ref().expect("a network").to_safetensors()?;
+    let from = |n_epochs, file: Vec<u8>| {
+        let mut next = learner();
+        next.params = TrainingParams { n_epochs, initial: "before.safetensors".to_owned(), ..next.params };
+        next.initial = Some(FrozenFile::new(move || Ok(file.clone())));
+        next
+    };
+    let untouched = from(0, file.clone()).fit(&data)?;
+    assert_eq!(untouched.predict(&data)?, before.predict(&data)?);
+    let further = from(2, file.clone()).fit(&data)?;
+    assert_ne!(further.digest(), before.digest());
+    assert_eq!(from(2, file.clone()).load(&further.state(), &data)?.state(), further.state());
+    // Where the file's network tells another number of classes apart, its last layer is left out.
+    let one: Vec<String> = (0..40).filter(|i| data.values(1).text(*i).as_deref() == Some("top")).map(|i| data.id(i).to_owned()).collect();
+    let alone = from(0, file.clone()).fit(&data.select(&one)?)?;
+    let (alone, before) = (alone.served().network.clone().expect("a network"), before.served().network.clone().expect("a network"));
+    assert_eq!(alone.n_classes(), 1);
+    assert_eq!(alone.parameters()[..100], before.parameters()[..100]);
+    // A file of another network is named, and so is one that was not given.
+    let error = from(1, file[..file.len() - 8].to_vec()).fit(&data).unwrap_err();
+    assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
+    let error = Neural { initial: None, ..from(1, file) }.fit(&data).unwrap_err();
+    assert!(matches!(&error, Error::Parameter { name, .. } if name == "initial"), "{error:?}");
+    Ok(())
+}

@@ -99,17 +99,21 @@ impl Engine {
             forget_seconds,
             retrain_seconds,
             speedup: forget_seconds.filter(|seconds| *seconds > 0.0).map(|seconds| retrain_seconds / seconds),
-            ..compared(row, loaded, &again, [&artefact, &state])
+            ..compared(row, loaded, &again, [&artefact, &state])?
         };
         verification.seed_follows = self.seed_follows(row, &recipe)?;
         verification.equal &= verification.seed_follows != Some(false);
         let (stored, spans) = part.map(|(stored, spans)| (stored, spans.start as u64..spans.end as u64)).unzip();
         let mut repeated = Repeated { verification, trail: trail(&again.checkpoints(), &loaded.salts), spans };
-        if let (false, Some(found)) = (repeated.verification.equal, &repeated.trail) {
-            // A state that is none of this recipe and these records has no checkpoints to compare.
-            let stored = stored.or_else(|| learner.load(&state, &training).ok());
-            let stored = stored.and_then(|stored| trail(&stored.checkpoints(), &loaded.salts));
-            repeated.verification.first_difference = stored.and_then(|stored| difference(&stored, found, learner.n_shards()));
+        if !repeated.verification.equal {
+            match stored.map_or_else(|| learner.load(&state, &training), Ok) {
+                Err(error) => repeated.verification.foreign = Some(error.to_string()),
+                Ok(stored) => {
+                    let trails = trail(&stored.checkpoints(), &loaded.salts).zip(repeated.trail.as_ref());
+                    repeated.verification.first_difference =
+                        trails.and_then(|(stored, found)| difference(&stored, found, learner.n_shards()));
+                }
+            }
         }
         let head = repeated.trail.as_ref().map(Trail::head);
         (repeated.verification.n_checkpoints, repeated.verification.checkpoints) = head.map(|head| (head.size, head.root)).unzip();
@@ -241,15 +245,17 @@ fn spans(model: &str, learner: &AnyLearner, scope: &Scope, n_checkpoints: usize)
 }
 
 /// Compares what training again gave with the stored bytes, artefact and state, and the records with what was committed to.
-fn compared(row: &ModelRow, loaded: &Loaded, again: &AnyModel, stored: [&[u8]; 2]) -> Verification {
+fn compared(row: &ModelRow, loaded: &Loaded, again: &AnyModel, stored: [&[u8]; 2]) -> Result<Verification> {
     let [digest, state_digest] = stored.map(Digest::of);
     let (retrained_digest, retrained_state_digest) = (again.digest(), again.state_digest());
     let committed = loaded.row.commitment.as_ref().map(|committing| committing.root);
     let commitment = committed.map(|_| recomputed(loaded));
-    Verification {
+    Ok(Verification {
         model: row.name.to_string(),
         scope: Scope::Full,
         equal: digest == retrained_digest && state_digest == retrained_state_digest && commitment == committed,
+        guarantee: from_json(row.name.as_str(), &row.guarantee)?,
+        foreign: None,
         records: again.records(),
         digest,
         retrained_digest,
@@ -267,7 +273,7 @@ fn compared(row: &ModelRow, loaded: &Loaded, again: &AnyModel, stored: [&[u8]; 2
         forget_seconds: None,
         retrain_seconds: 0.0,
         speedup: None,
-    }
+    })
 }
 
 /// The first checkpoint in which a stored model and its repetition differ.

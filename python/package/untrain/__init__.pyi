@@ -130,6 +130,7 @@ class CNNClassifier(ImageNetwork, Classifier):
     chunk: int
     deviation: Any
     hidden: int
+    initial: Any
     learning_rate: float
     mean: Any
     momentum: float
@@ -149,6 +150,7 @@ class CNNClassifier(ImageNetwork, Classifier):
         chunk: int = 64,
         deviation: Any = (0.25,),
         hidden: int = 128,
+        initial: Any = None,
         learning_rate: float = 0.001,
         mean: Any = (0.5,),
         momentum: float = 0.9,
@@ -449,6 +451,7 @@ class MLPClassifier(Network, Classifier):
     chunk: int
     deviation: Any
     hidden: Any
+    initial: Any
     learning_rate: float
     mean: Any
     momentum: float
@@ -470,6 +473,7 @@ class MLPClassifier(Network, Classifier):
         chunk: int = 64,
         deviation: Any = (0.25,),
         hidden: Any = (128,),
+        initial: Any = None,
         learning_rate: float = 0.001,
         mean: Any = (0.5,),
         momentum: float = 0.9,
@@ -607,6 +611,7 @@ class ResNetClassifier(ImageNetwork, Classifier):
     chunk: int
     depth: int
     deviation: Any
+    initial: Any
     learning_rate: float
     mean: Any
     momentum: float
@@ -626,6 +631,7 @@ class ResNetClassifier(ImageNetwork, Classifier):
         chunk: int = 64,
         depth: int = 20,
         deviation: Any = (0.25,),
+        initial: Any = None,
         learning_rate: float = 0.001,
         mean: Any = (0.5,),
         momentum: float = 0.9,

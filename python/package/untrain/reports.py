@@ -325,6 +325,8 @@ class ModelVerification(Report):
     """How much of the training was done again."""
     equal: bool
     """Whether both digests equal those of the retrained model, the records are those that were committed to, the checkpoints those that were stated, and the seed is not another than the trail says."""
+    guarantee: Guarantee
+    """What the model's version claims: if it is not exact, other digests than a retrained model's break no promise."""
     records: int
     """How many records the model knows."""
     digest: str
@@ -353,6 +355,8 @@ class ModelVerification(Report):
     """Seconds that the retraining took."""
     speedup: float | None
     """How many times faster forgetting was."""
+    foreign: str | None = None
+    """Why the stored state is none that this program makes of the recipe and the records: another float profile, another format."""
     committed_checkpoints: str | None = None
     """The root of the tree over the checkpoints, as the trail has it, if the outcome was stated."""
     first_difference: Difference | None = None

@@ -83,6 +83,16 @@ pub(crate) enum Kept {
 }
 
 impl Tape {
+    /// How many bytes it takes.
+    pub(crate) fn size(&self) -> usize {
+        let size = |kept: &Kept| match kept {
+            Kept::Values(values) => size_of_val(&values[..]),
+            Kept::Places(places) => size_of_val(&places[..]),
+            Kept::Mask(mask) => size_of_val(&mask[..]),
+        };
+        self.kept.iter().map(size).sum()
+    }
+
     pub(crate) fn values(&mut self) -> Vec<f32> {
         match self.kept.pop() {
             Some(Kept::Values(values)) => values,

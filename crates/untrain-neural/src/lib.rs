@@ -15,6 +15,7 @@ mod layers;
 mod layout;
 mod learner;
 pub mod loss;
+mod memory;
 pub mod methods;
 mod network;
 mod noise;

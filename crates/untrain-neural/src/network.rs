@@ -3,7 +3,8 @@
 //! Training and every unlearning method is written against [`Network`] alone, so that whoever has those few operations of another
 //! kind of network gets all of them. [`Layered`] is ours.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 use untrain_core::{Reader, Result, Seed, Writer};
@@ -13,6 +14,7 @@ use crate::batch::{Batch, Logits};
 use crate::initial;
 use crate::layers::{Found, Layer as _, Observer, Pass, Shape, Statistics, Tape};
 use crate::layout::{Entry, Layout};
+use crate::memory;
 
 /// What a loss makes of the logits of a batch: its value, and its gradient in the logits.
 pub type Loss<'a> = dyn FnMut(&Logits) -> (f64, Logits) + 'a;
@@ -79,7 +81,7 @@ pub type ExampleLoss<'a> = dyn Fn(usize, &[f32]) -> Vec<f32> + Sync + 'a;
 
 /// Gets the place of a weight, and of one example the inputs `(positions, in)` and the output gradients `(positions, out)` of its
 /// layer, row after row. For a convolution the inputs of a position are a window: tap after tap, within it channel after channel.
-pub type Factors<'a> = dyn FnMut(&std::ops::Range<usize>, &[f32], &[f32]) + 'a;
+pub type Factors<'a> = dyn FnMut(&Range<usize>, &[f32], &[f32]) + 'a;
 
 /// A network of this crate's layers.
 #[derive(Debug, Clone)]
@@ -90,6 +92,8 @@ pub struct Layered {
     buffers: Vec<f32>,
     /// How many examples a thread works on at once: the statistics of normalisation, and the order of sums, depend on it.
     chunk: usize,
+    /// How many bytes forward leaves for backward, for each example; found out once.
+    tape_size: OnceLock<usize>,
 }
 
 impl Layered {
@@ -102,7 +106,7 @@ impl Layered {
         let blueprint = Arc::new(architecture.blueprint(input, n_classes)?);
         let parameters = initial::parameters(&architecture, &blueprint.parameters, seed);
         let buffers = initial::buffers(&blueprint.buffers);
-        Ok(Self { architecture, blueprint, parameters, buffers, chunk: chunk.max(1) })
+        Ok(Self { architecture, blueprint, parameters, buffers, chunk: chunk.max(1), tape_size: OnceLock::new() })
     }
 
     /// What it looks like.
@@ -150,7 +154,7 @@ impl Layered {
     }
 
     /// The examples of each chunk: as many chunks as needed, and none smaller than another by more than one.
-    fn chunks(&self, n: usize) -> Vec<std::ops::Range<usize>> {
+    fn chunks(&self, n: usize) -> Vec<Range<usize>> {
         let parts = n.div_ceil(self.chunk).max(1);
         (0..parts).map(|part| part * n / parts..(part + 1) * n / parts).collect()
     }
@@ -244,21 +248,46 @@ impl Network for Layered {
 
     fn gradient(&self, batch: &Batch, statistics: Statistics, loss: &mut Loss<'_>, wanted: bool) -> Gradient {
         let chunks = self.chunks(batch.len());
-        let forward = |chunk: &std::ops::Range<usize>| {
+        let forward = |chunk: &Range<usize>| {
             let mut tape = Tape::default();
             let pass = self.pass(statistics, chunk.len());
             let logits = self.blueprint.layers.forward(pass, batch.values(chunk.clone()).to_vec(), Some(&mut tape));
             (logits, tape)
         };
-        let (logits, tapes): (Vec<Vec<f32>>, Vec<Tape>) = chunks.par_iter().map(forward).unzip();
+        // What backward needs of all chunks is kept if there is room for it. Else it is computed once more, to the same bits.
+        let size = *self.tape_size.get_or_init(|| forward(&(0..batch.len().min(1))).1.size());
+        let largest = chunks.iter().map(Range::len).max().unwrap_or(0);
+        let at_once = (memory::for_tapes() / (size * largest).max(1)).max(rayon::current_num_threads());
+        let whole = at_once >= chunks.len();
+        let kept: Vec<(Vec<f32>, Tape)> = chunks
+            .par_iter()
+            .map(|chunk| {
+                let (logits, tape) = forward(chunk);
+                (logits, if whole { tape } else { Tape::default() })
+            })
+            .collect();
+        let (logits, tapes): (Vec<Vec<f32>>, Vec<Tape>) = kept.into_iter().unzip();
         let (value, gradient) = loss(&Logits::new(self.n_classes(), logits.concat()));
-        let statistics_seen = self.seen(&tapes);
-        let backward = |(chunk, tape): (&std::ops::Range<usize>, Tape)| {
-            let pass = self.pass(statistics, chunk.len());
-            self.backward(pass, tape, gradient.rows(chunk.clone()).to_vec(), wanted, None)
-        };
-        let (parts, inputs): (Vec<Vec<f32>>, Vec<Vec<f32>>) = chunks.par_iter().zip(tapes).map(backward).unzip();
-        Gradient { loss: value, parameters: sum(parts), inputs: inputs.concat(), statistics: statistics_seen }
+        let mut found = Gradient { loss: value, parameters: Vec::new(), inputs: Vec::new(), statistics: Vec::new() };
+        let mut tapes = whole.then_some(tapes);
+        for wave in chunks.chunks(at_once) {
+            let tapes = tapes.take().unwrap_or_else(|| wave.par_iter().map(|chunk| forward(chunk).1).collect());
+            self.add_seen(&tapes, chunks.len(), &mut found.statistics);
+            let backward = |(chunk, tape): (&Range<usize>, Tape)| {
+                let pass = self.pass(statistics, chunk.len());
+                self.backward(pass, tape, gradient.rows(chunk.clone()).to_vec(), wanted, None)
+            };
+            let parts: Vec<(Vec<f32>, Vec<f32>)> = wave.par_iter().zip(tapes).map(backward).collect();
+            for (parameters, inputs) in parts {
+                found.inputs.extend(inputs);
+                if found.parameters.is_empty() {
+                    found.parameters = parameters;
+                } else {
+                    found.parameters.iter_mut().zip(parameters).for_each(|(total, value)| *total += value);
+                }
+            }
+        }
+        found
     }
 
     fn example_gradients(&self, batch: &Batch, loss: &ExampleLoss<'_>, visit: &mut dyn FnMut(usize, &[f32])) {
@@ -280,32 +309,24 @@ impl Network for Layered {
 
     fn factors(&self, batch: &Batch, loss: &ExampleLoss<'_>, visit: &mut Factors<'_>) {
         for i in 0..batch.len() {
-            let mut observer =
-                |weight: &std::ops::Range<usize>, inputs: crate::product::Matrix<'_>, outputs: crate::product::Matrix<'_>| {
-                    visit(weight, inputs.values(), outputs.values());
-                };
+            let mut observer = |weight: &Range<usize>, inputs: crate::product::Matrix<'_>, outputs: crate::product::Matrix<'_>| {
+                visit(weight, inputs.values(), outputs.values());
+            };
             self.one_by_one(batch, loss, i, Some(&mut observer));
         }
     }
 }
 
 impl Layered {
-    /// The mean over chunks of what normalisation saw.
-    fn seen(&self, tapes: &[Tape]) -> Vec<f32> {
-        let mut mean = vec![0.0; if tapes.iter().any(|tape| !tape.statistics.is_empty()) { self.buffers.len() } else { 0 }];
-        for (range, values) in tapes.iter().flat_map(|tape| &tape.statistics) {
-            mean[range.clone()].iter_mut().zip(values).for_each(|(mean, value)| *mean += value / tapes.len() as f32);
+    /// Adds to the mean over `n` chunks of what normalisation saw.
+    fn add_seen(&self, tapes: &[Tape], n: usize, mean: &mut Vec<f32>) {
+        if tapes.iter().any(|tape| !tape.statistics.is_empty()) {
+            mean.resize(self.buffers.len(), 0.0);
         }
-        mean
+        for (range, values) in tapes.iter().flat_map(|tape| &tape.statistics) {
+            mean[range.clone()].iter_mut().zip(values).for_each(|(mean, value)| *mean += value / n as f32);
+        }
     }
-}
-
-/// The sum of vectors, in their order.
-fn sum(parts: Vec<Vec<f32>>) -> Vec<f32> {
-    let mut parts = parts.into_iter();
-    let mut total = parts.next().unwrap_or_default();
-    parts.for_each(|part| total.iter_mut().zip(part).for_each(|(total, value)| *total += value));
-    total
 }
 
 #[cfg(test)]

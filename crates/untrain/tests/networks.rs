@@ -206,3 +206,24 @@ fn a_network_of_a_file_is_trained_on_and_forgets_back_to_it() {
     let error = engine.verify("tuned").unwrap_err().to_string();
     assert!(error.contains("initial") && error.contains("SHA-256"), "{error}");
 }
+
+#[test]
+fn what_a_method_moved_is_exact_in_a_restored_store() {
+    let place = tempfile::tempdir().unwrap();
+    let mut engine = engine(place.path(), 80);
+    engine.train("patches", "net", &recipe("mlp", &MLP), TrainOptions::default()).unwrap();
+    let (dir, backup, restored) = (place.path().join("store"), place.path().join("backup"), place.path().join("restored"));
+    engine.backup(&backup).unwrap();
+    let ids = training_ids(&mut engine);
+    let method = Some(("fine_tune".to_owned(), serde_json::Map::new()));
+    engine.forget("patches", &ids[..2], &ForgetOptions { method, ..ForgetOptions::default() }).unwrap();
+    let moved = engine.show_model("net").unwrap();
+    drop(engine);
+    let restoration = Engine::restore(&backup, &dir.join("keys"), &dir.join("trail"), &restored, OpenOptions::default()).unwrap();
+    assert_eq!((restoration.forgotten, &restoration.exact_instead[..]), (2, &["net".to_owned()][..]));
+    let mut engine = Engine::open(&restored, Access::Write, OpenOptions::default(), &mut || ()).unwrap();
+    let net = engine.show_model("net").unwrap();
+    assert!(net.digest != moved.digest && net.guarantee == Guarantee::Exact && engine.verify("net").unwrap().equal);
+    engine.forget("patches", &ids[2..3], &ForgetOptions::default()).unwrap();
+    assert!(engine.verify("net").unwrap().equal);
+}

@@ -261,6 +261,8 @@ class Restoration(Report):
     """What came after the backup and is lost."""
     seconds: float
     """Seconds that it took."""
+    exact_instead: list[str] = None
+    """Models that a method of unlearning had moved since: in their place are exact ones, whose bytes the log does not state."""
 
 
 @dataclass(frozen=True)

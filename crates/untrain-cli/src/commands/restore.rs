@@ -38,6 +38,13 @@ fn human(report: &Restoration) -> String {
         ("agreed", format!("{} gave what the log states", counted(report.agreed, "erasure"))),
         ("took", duration(report.seconds)),
     ]);
+    if !report.exact_instead.is_empty() {
+        let models = report.exact_instead.join(", ");
+        let _ = writeln!(
+            text,
+            "trained anew, exactly, where a method of unlearning had moved the network, which cannot be repeated: {models}\n`untrain train --replace` states what they are now"
+        );
+    }
     if !report.lost.is_empty() {
         let _ = writeln!(text, "lost, since it came after the backup: {}", report.lost.join(", "));
     }

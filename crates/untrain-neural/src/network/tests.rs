@@ -160,3 +160,19 @@ fn threads_do_not_reach_the_bits() {
     };
     assert_eq!(bits(1), bits(3));
 }
+
+#[test]
+fn a_batch_for_which_there_is_no_room_has_the_same_bits() {
+    for network in networks() {
+        let batch = batch(network.input(), 13);
+        for statistics in [Statistics::Chunk, Statistics::Remembered] {
+            let gradient = |limit| {
+                memory::LIMIT.set(limit);
+                let found = network.gradient(&batch, statistics, &mut square(&batch), true);
+                memory::LIMIT.set(None);
+                found
+            };
+            assert_eq!(gradient(Some(1)), gradient(None), "{:?}", network.architecture());
+        }
+    }
+}

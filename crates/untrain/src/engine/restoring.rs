@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
+use untrain_core::Guarantee;
 use untrain_ledger::commitment::SetHead;
 use untrain_ledger::log::Log;
 use untrain_ledger::statement::{Erasure, ModelDigests, Statement};
@@ -62,7 +63,7 @@ impl Engine {
     /// Makes a store in `to` of a backup, with the keys in `keys` and the log as it is now, in `log`.
     ///
     /// What the log says was forgotten after the backup is forgotten again, in the same steps, and each step has to give the models
-    /// that the log states. Nobody can read the store before.
+    /// that the log states, or an exact one where the log states no exact one. Nobody can read the store before.
     ///
     /// # Errors
     ///
@@ -156,8 +157,7 @@ impl Engine {
         if revised.before == erasure.before {
             let found: BTreeMap<&Name, ModelDigests> =
                 outcomes.iter().map(|outcome| (&outcome.after.name, digests(&outcome.after))).collect();
-            agree(erasure, revised.after, &found)?;
-            restoration.agreed += 1;
+            agree(erasure, revised.after, &found, restoration)?;
         } else {
             restoration.lost.push(format!("records of {dataset} that were learnt"));
         }
@@ -209,9 +209,7 @@ impl Engine {
     fn held_against(&self, erasure: &Erasure, restoration: &mut Restoration) -> Result<()> {
         let rows = self.store.models_of(erasure.dataset.as_str())?;
         let found: BTreeMap<&Name, ModelDigests> = rows.iter().map(|row| (&row.name, digests(row))).collect();
-        agree(erasure, erasure.after, &found)?;
-        restoration.agreed += 1;
-        Ok(())
+        agree(erasure, erasure.after, &found, restoration)
     }
 
     /// The number of the first request that an erasure carries out.
@@ -233,19 +231,26 @@ impl Engine {
     }
 }
 
-/// Errs unless the models that a step gives are those that the log states.
-fn agree(erasure: &Erasure, after: SetHead, found: &BTreeMap<&Name, ModelDigests>) -> Result<()> {
+/// Errs unless the models that a step gives are those that the log states. Where it states less than an exact model, because a method of
+/// unlearning moved a network, that is not repeated: the exact model takes its place, which is more than was promised.
+fn agree(erasure: &Erasure, after: SetHead, found: &BTreeMap<&Name, ModelDigests>, restoration: &mut Restoration) -> Result<()> {
     if after != erasure.after {
         let (found, stated) = (after.root, erasure.after.root);
         return Err(Error::Unrestored { what: format!("the dataset {}", erasure.dataset), found, stated });
     }
     for model in &erasure.models {
         let (Some(found), Some(stated)) = (found.get(&model.model), &model.after) else { continue };
-        if found != stated {
-            let what = format!("the model {}", model.model);
+        let name = model.model.to_string();
+        restoration.exact_instead.retain(|other| *other != name);
+        if found != stated && model.guarantee.is_none_or(|guarantee| guarantee == Guarantee::Exact) {
+            let what = format!("the model {name}");
             return Err(Error::Unrestored { what, found: Hash::from(&found.artefact), stated: Hash::from(&stated.artefact) });
         }
+        if found != stated {
+            restoration.exact_instead.push(name);
+        }
     }
+    restoration.agreed += 1;
     Ok(())
 }
 

@@ -7,11 +7,11 @@ const UNKNOWN: usize = 1 << 30;
 
 /// How many bytes a batch may keep for its backward pass: half of what was available when this was first asked.
 pub(crate) fn for_tapes() -> usize {
+    static SIZE: OnceLock<usize> = OnceLock::new();
     #[cfg(test)]
     if let Some(size) = LIMIT.get() {
         return size;
     }
-    static SIZE: OnceLock<usize> = OnceLock::new();
     *SIZE.get_or_init(|| available().unwrap_or(UNKNOWN) / 2)
 }
 

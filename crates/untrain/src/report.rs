@@ -243,7 +243,6 @@ pub struct Restoration {
     /// How many erasures gave the dataset and the models that the log states.
     pub agreed: u64,
     /// Models that a method of unlearning had moved since: in their place are exact ones, whose bytes the log does not state.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exact_instead: Vec<String>,
     /// What came after the backup and is lost.
     pub lost: Vec<String>,

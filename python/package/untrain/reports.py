@@ -257,12 +257,12 @@ class Restoration(Report):
     """How many records were forgotten again."""
     agreed: int
     """How many erasures gave the dataset and the models that the log states."""
+    exact_instead: list[str]
+    """Models that a method of unlearning had moved since: in their place are exact ones, whose bytes the log does not state."""
     lost: list[str]
     """What came after the backup and is lost."""
     seconds: float
     """Seconds that it took."""
-    exact_instead: list[str] = None
-    """Models that a method of unlearning had moved since: in their place are exact ones, whose bytes the log does not state."""
 
 
 @dataclass(frozen=True)

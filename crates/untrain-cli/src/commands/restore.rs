@@ -42,7 +42,7 @@ fn human(report: &Restoration) -> String {
         let models = report.exact_instead.join(", ");
         let _ = writeln!(
             text,
-            "trained anew, exactly, where a method of unlearning had moved the network, which cannot be repeated: {models}\n`untrain train --replace` states what they are now"
+            "trained anew, exactly, where a method of unlearning had moved the network, which cannot be repeated: {models}\n`untrain train --replace` states what they are now; until then receipts about them are refused"
         );
     }
     if !report.lost.is_empty() {

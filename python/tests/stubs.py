@@ -17,7 +17,7 @@ from .base import Classifier, Clusterer, Estimator, Regressor, Transformer
 from .errors import (
 {errors})
 from .foreign import Determinism, ForeignClassifier, ForeignRegressor, sisa
-from .images import Headed, ImageNetwork, Network
+from .images import ImageNetwork, Images, Network
 from .records import Recommends, Texts
 from .results import Guarantee, Predictions, Verification
 from .sharded import Sharded, Stepped

@@ -98,12 +98,16 @@ impl Neural {
     ///
     /// As [`Layered::new`]; for a file that cannot be read, or is of another network.
     pub fn fresh(&self, encoder: &Encoder, n_classes: usize) -> Result<Layered> {
-        let network = Layered::new(self.architecture.clone(), encoder.shape(), n_classes, self.params.chunk as usize, self.seed)?;
+        let random = self.random(encoder, n_classes)?;
         match &self.initial {
-            Some(file) => network.beginning_as(&file.read()?),
-            None if self.params.initial.is_empty() => Ok(network),
+            Some(file) => random.beginning_as(&file.read()?),
+            None if self.params.initial.is_empty() => Ok(random),
             None => Err(refuse("initial", "the learner was not given the file that it names")),
         }
+    }
+
+    fn random(&self, encoder: &Encoder, n_classes: usize) -> Result<Layered> {
+        Layered::new(self.architecture.clone(), encoder.shape(), n_classes, self.params.chunk as usize, self.seed)
     }
 
     /// What a method needs to make what this learner trained forget records; `seed` is the key of the method's randomness.
@@ -135,26 +139,14 @@ impl Neural {
 
     /// The network that training on `examples` begins with: what the checkpoint knows, and rows for new classes.
     fn beginning(&self, checkpoint: Option<&NeuralArtefact>, encoder: &Encoder, classes: &[String]) -> Result<Layered> {
-        let mut network = self.fresh(encoder, classes.len())?;
         let Some((old, known)) = checkpoint.and_then(|served| Some((served.network.as_ref()?, &served.classes))) else {
-            return Ok(network);
+            return self.fresh(encoder, classes.len());
         };
         let rows: Vec<Option<usize>> = classes.iter().map(|class| known.binary_search(class).ok()).collect();
-        let head = network.layout().n_blocks() - 1;
-        for (to, from) in network.layout().entries().to_vec().iter().zip(old.layout().entries()) {
-            let (to_values, from_values) = (&mut network.parameters_mut()[to.range.clone()], &old.parameters()[from.range.clone()]);
-            if to.block != head {
-                to_values.copy_from_slice(from_values);
-                continue;
-            }
-            let size = to_values.len() / classes.len();
-            for (row, place) in rows.iter().zip(to_values.chunks_exact_mut(size)) {
-                if let Some(row) = row {
-                    place.copy_from_slice(&from_values[row * size..(row + 1) * size]);
-                }
-            }
-        }
-        network.buffers_mut().copy_from_slice(old.buffers());
+        // Where the checkpoint knows every class, nothing is left of a file to begin with.
+        let all = rows.iter().all(Option::is_some);
+        let mut network = if all { self.random(encoder, classes.len())? } else { self.fresh(encoder, classes.len())? };
+        network.take(old, &rows);
         Ok(network)
     }
 

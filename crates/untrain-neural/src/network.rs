@@ -149,6 +149,25 @@ impl Layered {
         Ok(network)
     }
 
+    /// Takes the numbers of a network that looks like this one, but may tell other classes apart: which of its rows each row of the last
+    /// layer is, or none to leave it.
+    pub(crate) fn take(&mut self, from: &Self, rows: &[Option<usize>]) {
+        let blueprint = Arc::clone(&self.blueprint);
+        let last = blueprint.parameters.n_blocks() - 1;
+        for (to, from_entry) in blueprint.parameters.entries().iter().zip(from.layout().entries()) {
+            let (to_values, from_values) = (&mut self.parameters[to.range.clone()], &from.parameters[from_entry.range.clone()]);
+            if to.block != last {
+                to_values.copy_from_slice(from_values);
+                continue;
+            }
+            let size = to_values.len() / rows.len();
+            for (row, place) in rows.iter().zip(to_values.chunks_exact_mut(size)).filter_map(|(row, place)| Some(((*row)?, place))) {
+                place.copy_from_slice(&from_values[row * size..(row + 1) * size]);
+            }
+        }
+        self.buffers.copy_from_slice(&from.buffers);
+    }
+
     fn pass(&self, statistics: Statistics, n: usize) -> Pass<'_> {
         Pass { parameters: &self.parameters, buffers: &self.buffers, statistics, n }
     }
@@ -217,13 +236,8 @@ impl Network for Layered {
 
     fn with_classes(&self, n_classes: usize, seed: Seed) -> Result<Box<dyn Network>> {
         let mut other = Self::new(self.architecture.clone(), self.blueprint.input, n_classes, self.chunk, seed)?;
-        let pairs = self.layout().entries().iter().zip(other.blueprint.parameters.entries().to_vec());
-        for (from, to) in pairs {
-            // Classes are the rows of the last layer, so what both have comes first.
-            let n = from.range.len().min(to.range.len());
-            other.parameters[to.range.start..][..n].copy_from_slice(&self.parameters[from.range.start..][..n]);
-        }
-        other.buffers.clone_from(&self.buffers);
+        let rows: Vec<Option<usize>> = (0..n_classes).map(|class| (class < self.n_classes()).then_some(class)).collect();
+        other.take(self, &rows);
         Ok(Box::new(other))
     }
 

@@ -75,21 +75,7 @@ impl Optimiser {
         }
         let power = |beta: f32| (1.0 - libm::pow(f64::from(beta), f64::from(n_steps))) as f32;
         let (correction_1, correction_2) = (power(BETA_1), power(BETA_2));
-        let (first, second) = (&mut self.first[..], &mut self.second[..]);
-        let (rule, momentum, weight_decay) = (self.rule, self.momentum, self.weight_decay);
-        pulp::Arch::new().dispatch(Moves {
-            parameters,
-            gradient,
-            first,
-            second,
-            mask,
-            rule,
-            momentum,
-            weight_decay,
-            rate,
-            correction_1,
-            correction_2,
-        });
+        pulp::Arch::new().dispatch(Moves { optimiser: self, parameters, gradient, mask, rate, correction_1, correction_2 });
     }
 
     /// What it remembers: the moments and the number of steps.
@@ -108,14 +94,10 @@ impl Optimiser {
 ///
 /// The loops stand in a type of their own because `pulp` compiles for wide registers what it can inline, and a closure is not.
 struct Moves<'a> {
+    optimiser: &'a mut Optimiser,
     parameters: &'a mut [f32],
     gradient: &'a [f32],
-    first: &'a mut [f32],
-    second: &'a mut [f32],
     mask: Option<&'a [bool]>,
-    rule: Rule,
-    momentum: f32,
-    weight_decay: f32,
     rate: f32,
     correction_1: f32,
     correction_2: f32,
@@ -127,7 +109,8 @@ impl pulp::NullaryFnOnce for Moves<'_> {
     #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
     #[inline(always)]
     fn call(self) {
-        let Self { parameters, gradient, first, second, mask, rule, momentum, weight_decay, rate, correction_1, correction_2 } = self;
+        let Self { optimiser, parameters, gradient, mask, rate, correction_1, correction_2 } = self;
+        let Optimiser { rule, momentum, weight_decay, ref mut first, ref mut second, n_steps: _ } = *optimiser;
         let moves = |i: usize| mask.is_none_or(|mask| mask[i]);
         match rule {
             Rule::Sgd => {

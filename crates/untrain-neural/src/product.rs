@@ -41,7 +41,7 @@ impl<'a> Matrix<'a> {
     /// Writes `depth` rows from `first` on of `width` columns from `column` on, row after row, each filled up with zeros to `stride`.
     #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
     #[inline(always)]
-    fn pack(self, (first, depth): (usize, usize), (column, width): (usize, usize), stride: usize, place: &mut [f32]) {
+    pub(crate) fn pack(self, (first, depth): (usize, usize), (column, width): (usize, usize), stride: usize, place: &mut [f32]) {
         let place = &mut place[..depth * stride];
         if width < stride {
             place.fill(0.0);
@@ -128,7 +128,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::tile;
+    use crate::tile::{self, numbers};
 
     /// A product with sums of its own.
     struct Apart<'a> {
@@ -163,10 +163,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    fn numbers(n: usize, seed: u64) -> Vec<f32> {
-        (0..n).map(|i| untrain_core::unit(untrain_core::mix(seed, i as u64)) as f32 - 0.5).collect()
     }
 
     proptest! {

@@ -59,14 +59,9 @@ impl Layered {
     /// As [`Layered::from_safetensors`].
     pub(crate) fn beginning_as(mut self, file: &[u8]) -> Result<Self> {
         let known = Self::from_safetensors(self.architecture(), self.input(), self.chunk(), file)?;
-        if known.n_classes() == self.n_classes() {
-            return Ok(known);
-        }
-        let last = self.layout().n_blocks() - 1;
-        for (to, from) in self.layout().entries().to_vec().iter().zip(known.layout().entries()).filter(|(to, _)| to.block != last) {
-            self.parameters_mut()[to.range.clone()].copy_from_slice(&known.parameters()[from.range.clone()]);
-        }
-        self.buffers_mut().copy_from_slice(known.buffers());
+        let same = known.n_classes() == self.n_classes();
+        let rows: Vec<Option<usize>> = (0..self.n_classes()).map(|class| same.then_some(class)).collect();
+        self.take(&known, &rows);
         Ok(self)
     }
 

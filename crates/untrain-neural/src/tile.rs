@@ -108,3 +108,9 @@ pub(crate) fn on_all<Op: pulp::WithSimd>(make: impl Fn() -> Op) -> Vec<Op::Outpu
     found.extend(pulp::x86::V3::try_new().map(|simd| Simd::vectorize(simd, make())));
     found
 }
+
+/// Numbers of -0.5 to 0.5 that a seed decides, for tests.
+#[cfg(test)]
+pub(crate) fn numbers(n: usize, seed: u64) -> Vec<f32> {
+    (0..n).map(|i| untrain_core::unit(untrain_core::mix(seed, i as u64)) as f32 - 0.5).collect()
+}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from . import _native, parameters
 from .base import Classifier, Clusterer, Estimator, Regressor, Transformer
 from .errors import BadParameter
-from .images import Headed, ImageNetwork, Network
+from .images import ImageNetwork, Images, Network
 from .records import Recommends, Texts
 from .sharded import Sharded, Stepped
 
@@ -65,7 +65,7 @@ ENTRIES = (
     ),
     Entry(
         "HeadClassifier", Classifier, "head", "Logistic regression on what a frozen network makes of images.", True,
-        _C, hidden=("weights_sha256",), mixin=Headed,
+        _C, hidden=("weights_sha256",), mixin=Images,
     ),
     Entry("HuberRegressor", Regressor, "glm", "A linear model that outliers draw less.", True, fixed={"loss": "huber"}),
     Entry("KMeans", Clusterer, "kmeans", "Clusters around means.", True),
@@ -122,10 +122,16 @@ ENTRIES = (
 )
 
 
+def _default(value: Any) -> Any:
+    # What is shared by all instances must not be one that can change: None stands for a table, and for what is empty.
+    if isinstance(value, dict) or value in ([], ""):
+        return None
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _signature(entry: Entry, defaults: dict[str, Any]) -> inspect.Signature:
-    # None stands for a table and an empty list: what is shared by all instances must not be one that can change.
     shown = {name: value for name, value in defaults.items() if name not in entry.fixed and name not in entry.hidden}
-    names = {name: None if isinstance(value, dict) or value in ([], "") else tuple(value) if isinstance(value, list) else value for name, value in shown.items()}
+    names = {name: _default(value) for name, value in shown.items()}
     first = {} if entry.mixin is not Sharded else {"estimator": None}
     names = first | names | dict.fromkeys(entry.aliases) | (dict.fromkeys(["random_state"]) if entry.seeded else {})
     keyword = inspect.Parameter.KEYWORD_ONLY

@@ -1,4 +1,4 @@
-"""Estimators that are networks: their records are images, or rows of a table."""
+"""Estimators whose records are images, and networks, whose records are images or rows of a table."""
 
 from __future__ import annotations
 
@@ -29,29 +29,20 @@ class Network(Stepped):
         return found
 
 
-class ImageNetwork(Network):
-    """A network whose records are images: bytes of shape (n, height, width), or (n, height, width, channels)."""
+class Images:
+    """Records that are images: bytes of shape (n, height, width), or (n, height, width, channels)."""
 
     def _features(self, X: Any) -> Features:
         return _images(X)
 
     def __sklearn_tags__(self) -> Any:
-        return _tagged(super().__sklearn_tags__())  # type: ignore[misc]
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array, tags.input_tags.allow_nan = False, True, False
+        return tags
 
 
-class Headed:
-    """The last layer of a frozen network, whose records are images of bytes."""
-
-    def _features(self, X: Any) -> Features:
-        return _images(X)
-
-    def __sklearn_tags__(self) -> Any:
-        return _tagged(super().__sklearn_tags__())  # type: ignore[misc]
-
-
-def _tagged(tags: Any) -> Any:
-    tags.input_tags.two_d_array, tags.input_tags.three_d_array, tags.input_tags.allow_nan = False, True, False
-    return tags
+class ImageNetwork(Images, Network):
+    """A network whose records are images."""
 
 
 def _images(X: Any) -> Features:

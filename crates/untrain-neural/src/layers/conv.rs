@@ -229,20 +229,16 @@ impl Windows<'_> {
         let Self { taps, source, from, weights, target, to } = self;
         let tile_width = Tile::<S, H, C>::WIDTH;
         let (mut panels, mut image) = (Room::default(), Room::default());
-        let panel_size = taps.places.len() * from * tile_width;
+        let n_inputs = taps.places.len() * from;
+        let weights = Matrix::new(weights, n_inputs, to);
+        let panel_size = n_inputs * tile_width;
         let panels = panels.get(to.div_ceil(tile_width) * panel_size);
         for (panel, first) in panels.chunks_exact_mut(panel_size).zip((0..to).step_by(tile_width)) {
-            let width = tile_width.min(to - first);
-            for (place, row) in panel.chunks_exact_mut(tile_width).zip(weights.chunks_exact(to)) {
-                place[..width].copy_from_slice(&row[first..first + width]);
-                place[width..].fill(0.0);
-            }
+            weights.pack((0, n_inputs), (first, tile_width.min(to - first)), tile_width, panel);
         }
-        let image = image.get((taps.source_pixels + 1) * from);
         let images = source.chunks_exact(taps.source_pixels * from);
         for (source, target) in images.zip(target.chunks_exact_mut(taps.target_pixels * to)) {
-            image[..source.len()].copy_from_slice(source);
-            image[source.len()..].fill(0.0);
+            let image = with_outside(source, from, &mut image);
             for (panel, channel) in panels.chunks_exact(panel_size).zip((0..to).step_by(tile_width)) {
                 let width = tile_width.min(to - channel);
                 for first in (0..taps.target_pixels).step_by(H) {
@@ -303,11 +299,9 @@ impl Outer<'_> {
         let Self { taps, source, from, target, to, weights } = self;
         let tile_width = Tile::<S, H, C>::WIDTH;
         let mut image = Room::default();
-        let image = image.get((taps.source_pixels + 1) * from);
         let images = source.chunks_exact(taps.source_pixels * from);
         for (source, target) in images.zip(target.chunks_exact(taps.target_pixels * to)) {
-            image[..source.len()].copy_from_slice(source);
-            image[source.len()..].fill(0.0);
+            let image = with_outside(source, from, &mut image);
             for (places, weights) in taps.places.iter().zip(weights.chunks_exact_mut(from * to)) {
                 for (input, output) in (0..from).step_by(H).flat_map(|input| (0..to).step_by(tile_width).map(move |output| (input, output)))
                 {
@@ -327,12 +321,22 @@ impl Outer<'_> {
     }
 }
 
+/// An image, and after its last pixel the one that lies outside, of zeros.
+#[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
+#[inline(always)]
+fn with_outside<'a>(source: &[f32], channels: usize, room: &'a mut Room) -> &'a [f32] {
+    let image = room.get(source.len() + channels);
+    image[..source.len()].copy_from_slice(source);
+    image[source.len()..].fill(0.0);
+    image
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::tile;
+    use crate::tile::{self, numbers};
 
     /// Both inner loops, with sums of their own; the outer ones only where registers fit.
     #[derive(Clone, Copy)]
@@ -355,10 +359,6 @@ mod tests {
             let fits = Outer { taps, source, from, target, to, weights: &mut outer }.with_simd(simd);
             (windows, fits.then_some(outer))
         }
-    }
-
-    fn numbers(n: usize, seed: u64) -> Vec<f32> {
-        (0..n).map(|i| untrain_core::unit(untrain_core::mix(seed, i as u64)) as f32 - 0.5).collect()
     }
 
     /// What a tap reads, zero outside of the image.

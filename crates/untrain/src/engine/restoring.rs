@@ -242,13 +242,14 @@ fn agree(erasure: &Erasure, after: SetHead, found: &BTreeMap<&Name, ModelDigests
         let (Some(found), Some(stated)) = (found.get(&model.model), &model.after) else { continue };
         let name = model.model.to_string();
         restoration.exact_instead.retain(|other| *other != name);
-        if found != stated && model.guarantee.is_none_or(|guarantee| guarantee == Guarantee::Exact) {
+        if found == stated {
+            continue;
+        }
+        if model.guarantee.is_none_or(|guarantee| guarantee == Guarantee::Exact) {
             let what = format!("the model {name}");
             return Err(Error::Unrestored { what, found: Hash::from(&found.artefact), stated: Hash::from(&stated.artefact) });
         }
-        if found != stated {
-            restoration.exact_instead.push(name);
-        }
+        restoration.exact_instead.push(name);
     }
     restoration.agreed += 1;
     Ok(())

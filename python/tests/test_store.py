@@ -190,7 +190,8 @@ import sqlite3, pathlib
 import untrain
 store = untrain.Store(sys.argv[1])
 def wait(done, planned):
-    print("held", flush=True)
+    sys.stdout.write("held\\n")  # in one piece: worlds are made on several threads
+    sys.stdout.flush()
     time.sleep(30)
 store._native.ask(sys.argv[2], None, wait)
 """

@@ -38,7 +38,7 @@ from .errors import (
     UntrainError,
 )
 from .foreign import Determinism, ForeignClassifier, ForeignRegressor, sisa
-from .images import Headed, ImageNetwork, Network
+from .images import ImageNetwork, Images, Network
 from .records import Recommends, Texts
 from .results import Guarantee, Predictions, Verification
 from .sharded import Sharded, Stepped
@@ -239,7 +239,7 @@ class GammaRegressor(Regressor):
         random_state: int | None = None,
     ) -> None: ...
 
-class HeadClassifier(Headed, Classifier):
+class HeadClassifier(Images, Classifier):
     network: Any
     weights: Any
     mean: Any

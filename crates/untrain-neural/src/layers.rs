@@ -13,8 +13,6 @@ pub(crate) mod residual;
 use std::fmt::Debug;
 use std::ops::Range;
 
-use crate::product::Matrix;
-
 /// The shape of an example between two layers; a row of a table has height and width 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Shape {
@@ -117,13 +115,35 @@ impl Tape {
 
 /// Sees the two factors that a gradient of a weight is the product of: the inputs of a layer, `(n · positions, in)`, and the
 /// gradients at its outputs, `(n · positions, out)`. What Kronecker factors are made of.
-pub(crate) type Observer<'a> = dyn FnMut(&Range<usize>, Matrix<'_>, Matrix<'_>) + 'a;
+pub(crate) type Observer<'a> = dyn FnMut(&Range<usize>, &[f32], &[f32]) + 'a;
 
-/// Where a backward pass puts what it finds.
-pub(crate) struct Found<'a, 'o> {
-    /// The gradient; what is found is added.
-    pub(crate) gradient: &'a mut [f32],
-    pub(crate) observer: Option<&'a mut Observer<'o>>,
+/// What a backward pass is asked for, and where it puts it.
+pub(crate) enum Found<'a, 'o> {
+    /// The gradient of all examples together: what is found is added.
+    Sum(&'a mut [f32]),
+    /// That of each example by itself, one after another; statistics have to be those that are remembered.
+    Each(&'a mut [f32]),
+    /// What the gradients of weights are products of, and no gradient; statistics have to be those that are remembered.
+    Factors(&'a mut Observer<'o>),
+}
+
+impl Found<'_, '_> {
+    /// The gradients to add to, each with those of the `n` examples that it is of.
+    pub(crate) fn parts(&mut self, n: usize) -> impl Iterator<Item = (Range<usize>, &mut [f32])> {
+        let (values, n_parts) = match self {
+            Found::Sum(gradient) => (&mut gradient[..], 1),
+            Found::Each(gradients) => (&mut gradients[..], n),
+            Found::Factors(_) => (&mut [][..], 1),
+        };
+        let (size, examples) = ((values.len() / n_parts.max(1)).max(1), n / n_parts.max(1));
+        values.chunks_exact_mut(size).enumerate().map(move |(i, part)| (i * examples..(i + 1) * examples, part))
+    }
+}
+
+/// The rows of some of `n` examples.
+pub(crate) fn of_examples<'a>(values: &'a [f32], n: usize, examples: &Range<usize>) -> &'a [f32] {
+    let size = values.len() / n;
+    &values[examples.start * size..examples.end * size]
 }
 
 /// A layer.

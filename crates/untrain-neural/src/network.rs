@@ -12,9 +12,12 @@ use untrain_core::{Reader, Result, Seed, Writer};
 use crate::architecture::{Architecture, Blueprint};
 use crate::batch::{Batch, Logits};
 use crate::initial;
-use crate::layers::{Found, Layer as _, Observer, Pass, Shape, Statistics, Tape};
+use crate::layers::{Found, Layer as _, Pass, Shape, Statistics, Tape};
 use crate::layout::{Entry, Layout};
 use crate::memory;
+
+/// How many numbers the gradients of examples have that a thread finds at one time.
+const MOST_GRADIENTS: usize = 1 << 22;
 
 /// What a loss makes of the logits of a batch: its value, and its gradient in the logits.
 pub type Loss<'a> = dyn FnMut(&Logits) -> (f64, Logits) + 'a;
@@ -72,16 +75,17 @@ pub trait Network: Send + Sync {
     fn example_gradients(&self, batch: &Batch, loss: &ExampleLoss<'_>, visit: &mut dyn FnMut(usize, &[f32]));
     /// How fast the logits change when the parameters move along `direction`: the Jacobian times a vector.
     fn tangent(&self, batch: &Batch, direction: &[f32]) -> Logits;
-    /// For each weight the two factors that its gradient is the product of, example after example; see [`Factors`].
+    /// For each weight the two factors that its gradient is the product of, some examples at a time, in order; see [`Factors`].
     fn factors(&self, batch: &Batch, loss: &ExampleLoss<'_>, visit: &mut Factors<'_>);
 }
 
 /// The loss of one example: from its place and its logits to the gradient in the logits.
 pub type ExampleLoss<'a> = dyn Fn(usize, &[f32]) -> Vec<f32> + Sync + 'a;
 
-/// Gets the place of a weight, and of one example the inputs `(positions, in)` and the output gradients `(positions, out)` of its
-/// layer, row after row. For a convolution the inputs of a position are a window: tap after tap, within it channel after channel.
-pub type Factors<'a> = dyn FnMut(&Range<usize>, &[f32], &[f32]) + 'a;
+/// Gets the place of a weight, how many examples come, and of them the inputs `(examples · positions, in)` and the output gradients
+/// `(examples · positions, out)` of its layer, row after row. For a convolution the inputs of a position are a window: tap after tap,
+/// within it channel after channel.
+pub type Factors<'a> = dyn FnMut(&Range<usize>, usize, &[f32], &[f32]) + 'a;
 
 /// A network of this crate's layers.
 #[derive(Debug, Clone)]
@@ -178,26 +182,18 @@ impl Layered {
         (0..parts).map(|part| part * n / parts..(part + 1) * n / parts).collect()
     }
 
-    /// The gradient of one chunk, given that of its logits.
-    fn backward(
-        &self,
-        pass: Pass<'_>,
-        mut tape: Tape,
-        logits: Vec<f32>,
-        wanted: bool,
-        observer: Option<&mut Observer<'_>>,
-    ) -> (Vec<f32>, Vec<f32>) {
-        let mut gradient = vec![0.0; self.parameters.len()];
-        let mut found = Found { gradient: &mut gradient, observer };
-        let inputs = self.blueprint.layers.backward(pass, &mut tape, logits, &mut found, wanted);
-        (gradient, inputs)
+    /// Goes backwards through one chunk, given the gradient of its logits; returns the gradient of its inputs, if that is `wanted`.
+    fn backward(&self, pass: Pass<'_>, mut tape: Tape, logits: Vec<f32>, mut found: Found<'_, '_>, wanted: bool) -> Vec<f32> {
+        self.blueprint.layers.backward(pass, &mut tape, logits, &mut found, wanted)
     }
 
-    fn one_by_one(&self, batch: &Batch, loss: &ExampleLoss<'_>, i: usize, observer: Option<&mut Observer<'_>>) -> Vec<f32> {
-        let pass = self.pass(Statistics::Remembered, 1);
+    /// Goes through some examples, whose losses have nothing to do with each other.
+    fn one_by_one(&self, batch: &Batch, loss: &ExampleLoss<'_>, examples: &Range<usize>, found: Found<'_, '_>) {
+        let pass = self.pass(Statistics::Remembered, examples.len());
         let mut tape = Tape::default();
-        let logits = self.blueprint.layers.forward(pass, batch.values(i..i + 1).to_vec(), Some(&mut tape));
-        self.backward(pass, tape, loss(i, &logits), false, observer).0
+        let logits = self.blueprint.layers.forward(pass, batch.values(examples.clone()).to_vec(), Some(&mut tape));
+        let slopes = examples.clone().zip(logits.chunks_exact(self.n_classes())).flat_map(|(i, row)| loss(i, row)).collect();
+        self.backward(pass, tape, slopes, found, false);
     }
 }
 
@@ -288,8 +284,10 @@ impl Network for Layered {
             let tapes = tapes.take().unwrap_or_else(|| wave.par_iter().map(|chunk| forward(chunk).1).collect());
             self.add_seen(&tapes, chunks.len(), &mut found.statistics);
             let backward = |(chunk, tape): (&Range<usize>, Tape)| {
-                let pass = self.pass(statistics, chunk.len());
-                self.backward(pass, tape, gradient.rows(chunk.clone()).to_vec(), wanted, None)
+                let (pass, mut parameters) = (self.pass(statistics, chunk.len()), vec![0.0; self.parameters.len()]);
+                let logits = gradient.rows(chunk.clone()).to_vec();
+                let inputs = self.backward(pass, tape, logits, Found::Sum(&mut parameters), wanted);
+                (parameters, inputs)
             };
             let parts: Vec<(Vec<f32>, Vec<f32>)> = wave.par_iter().zip(tapes).map(backward).collect();
             for (parameters, inputs) in parts {
@@ -305,9 +303,20 @@ impl Network for Layered {
     }
 
     fn example_gradients(&self, batch: &Batch, loss: &ExampleLoss<'_>, visit: &mut dyn FnMut(usize, &[f32])) {
-        for chunk in self.chunks(batch.len()) {
-            let gradients: Vec<Vec<f32>> = chunk.clone().into_par_iter().map(|i| self.one_by_one(batch, loss, i, None)).collect();
-            chunk.zip(&gradients).for_each(|(i, gradient)| visit(i, gradient));
+        let size = self.parameters.len().max(1);
+        // So many that weights are packed once for several of them, and no more than caches hold.
+        let at_once = (MOST_GRADIENTS / size).clamp(1, self.chunk);
+        let parts: Vec<Range<usize>> = (0..batch.len()).step_by(at_once).map(|i| i..(i + at_once).min(batch.len())).collect();
+        let mut gradients = vec![vec![0.0; at_once * size]; rayon::current_num_threads().min(parts.len())];
+        for wave in parts.chunks(gradients.len().max(1)) {
+            wave.par_iter().zip(&mut gradients).for_each(|(examples, gradients)| {
+                let gradients = &mut gradients[..examples.len() * size];
+                gradients.fill(0.0);
+                self.one_by_one(batch, loss, examples, Found::Each(gradients));
+            });
+            for (examples, gradients) in wave.iter().zip(&gradients) {
+                examples.clone().zip(gradients.chunks_exact(size)).for_each(|(i, gradient)| visit(i, gradient));
+            }
         }
     }
 
@@ -322,11 +331,9 @@ impl Network for Layered {
     }
 
     fn factors(&self, batch: &Batch, loss: &ExampleLoss<'_>, visit: &mut Factors<'_>) {
-        for i in 0..batch.len() {
-            let mut observer = |weight: &Range<usize>, inputs: crate::product::Matrix<'_>, outputs: crate::product::Matrix<'_>| {
-                visit(weight, inputs.values(), outputs.values());
-            };
-            self.one_by_one(batch, loss, i, Some(&mut observer));
+        for chunk in self.chunks(batch.len()).into_iter().filter(|chunk| !chunk.is_empty()) {
+            let mut observer = |weight: &Range<usize>, inputs: &[f32], outputs: &[f32]| visit(weight, chunk.len(), inputs, outputs);
+            self.one_by_one(batch, loss, &chunk, Found::Factors(&mut observer));
         }
     }
 }

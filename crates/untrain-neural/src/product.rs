@@ -33,11 +33,6 @@ impl<'a> Matrix<'a> {
         Self { rows: self.columns, columns: self.rows, turned: !self.turned, ..self }
     }
 
-    /// The numbers as they lie in memory.
-    pub(crate) fn values(self) -> &'a [f32] {
-        self.values
-    }
-
     /// Writes `depth` rows from `first` on of `width` columns from `column` on, row after row, each filled up with zeros to `stride`.
     #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
     #[inline(always)]

@@ -5,7 +5,7 @@
 
 use pulp::{Simd, bytemuck};
 
-/// How many inputs are read with one check of their bounds.
+/// How many inputs are read with one check of their bounds, where there are so many.
 pub(crate) const GROUP: usize = 8;
 
 /// The sums of `H` rows, each `C` registers wide.
@@ -60,9 +60,9 @@ impl<S: Simd, const H: usize, const C: usize> Tile<S, H, C> {
         }
     }
 
-    /// Adds [`GROUP`] terms to each sum, from rows that lie apart.
+    /// Adds `G` terms to each sum, from rows that lie apart.
     #[inline(always)]
-    pub(crate) fn add_group(&mut self, simd: S, left: [&[f32; GROUP]; H], right: &[[S::f32s; C]; GROUP]) {
+    pub(crate) fn add_group<const G: usize>(&mut self, simd: S, left: [&[f32; G]; H], right: &[[S::f32s; C]; G]) {
         for (term, right) in right.iter().enumerate() {
             for (sums, left) in self.sums.iter_mut().zip(left) {
                 add_term(simd, sums, left[term], right);

@@ -2,14 +2,14 @@
 //!
 //! Pixels hold their channels side by side, so a window is a few short rows, which the products read where they are. An output is
 //! the chain (see [`crate::product`]) over the taps of the kernel, row by row, and within a tap over the channels; a gradient of a
-//! weight is the chain over images and pixels. Few or odd channels go through a copy, with the same bits.
+//! weight is the chain over images and pixels.
 
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::{Found, Kept, Layer, Pass, Shape, Tape, add_columns, repeated};
-use crate::product::{Matrix, add_product};
+use super::{Found, Kept, Layer, Pass, Shape, Tape, add_columns, of_examples, repeated};
+use crate::product::Matrix;
 use crate::tile::{GROUP, Room, Tile};
 
 /// The most pixels that stay in registers at one time.
@@ -62,14 +62,21 @@ impl Conv {
 
     /// The weights as `(tap, in)` by `out`, or `(tap, out)` by `in`.
     fn turned(&self, values: &[f32], forward: bool) -> Vec<f32> {
-        let (values, taps) = (&values[self.weight.clone()], self.size * self.size);
-        let (inputs, outputs) = (self.input.channels, self.output.channels);
-        let at = |output: usize, input: usize, tap: usize| values[(output * inputs + input) * taps + tap];
-        let (rows, columns) = if forward { (inputs, outputs) } else { (outputs, inputs) };
-        let rows = (0..taps).flat_map(|tap| (0..rows).map(move |row| (tap, row)));
-        let turned =
-            rows.flat_map(|(tap, row)| (0..columns).map(move |column| if forward { at(column, row, tap) } else { at(row, column, tap) }));
-        turned.collect()
+        let values = &values[self.weight.clone()];
+        let mut turned = vec![0.0; values.len()];
+        self.visit(forward, |weight, place| turned[place] = values[weight]);
+        turned
+    }
+
+    /// Goes through the weights: the place of each, and that where [`Conv::turned`] has it.
+    #[inline]
+    fn visit(&self, forward: bool, mut visit: impl FnMut(usize, usize)) {
+        let (inputs, outputs, taps) = (self.input.channels, self.output.channels, self.size * self.size);
+        let (of_output, of_input) = if forward { (1, outputs) } else { (inputs, 1) };
+        for (output, input) in (0..outputs).flat_map(|output| (0..inputs).map(move |input| (output, input))) {
+            let (weight, place) = ((output * inputs + input) * taps, output * of_output + input * of_input);
+            (0..taps).for_each(|tap| visit(weight + tap, place + tap * inputs * outputs));
+        }
     }
 
     fn apply(&self, weights: &[f32], n: usize, input: &[f32], output: &mut [f32]) {
@@ -78,13 +85,10 @@ impl Conv {
     }
 
     fn weight_gradient(&self, n: usize, input: &[f32], output: &[f32], gradient: &mut [f32]) {
-        let (inputs, outputs, taps) = (self.input.channels, self.output.channels, self.size * self.size);
-        let mut turned = vec![0.0; taps * inputs * outputs];
+        let (inputs, outputs) = (self.input.channels, self.output.channels);
+        let mut turned = vec![0.0; gradient.len()];
         self.forward.add_outer(n, (input, inputs), (output, outputs), &mut turned);
-        for (place, sum) in gradient.iter_mut().enumerate() {
-            let (output, input, tap) = (place / (inputs * taps), place / taps % inputs, place % taps);
-            *sum += turned[(tap * inputs + input) * outputs + output];
-        }
+        self.visit(true, |weight, place| gradient[weight] += turned[place]);
     }
 }
 
@@ -105,15 +109,15 @@ impl Layer for Conv {
     fn backward(&self, pass: Pass<'_>, tape: &mut Tape, output: Vec<f32>, found: &mut Found<'_, '_>, wanted: bool) -> Vec<f32> {
         let input = tape.values();
         let (inputs, outputs) = (self.input.channels, self.output.channels);
-        if let Some(observer) = &mut found.observer {
-            let windows = self.forward.windows(pass.n, &input, inputs);
-            let pixels = pass.n * self.output.pixels();
-            let n_inputs = self.size * self.size * inputs;
-            observer(&self.weight, Matrix::new(&windows, pixels, n_inputs), Matrix::new(&output, pixels, outputs));
+        if let Found::Factors(observer) = found {
+            observer(&self.weight, &self.forward.windows(pass.n, &input, inputs), &output);
         }
-        self.weight_gradient(pass.n, &input, &output, &mut found.gradient[self.weight.clone()]);
-        if let Some(bias) = &self.bias {
-            add_columns(&output, &mut found.gradient[bias.clone()]);
+        for (examples, gradient) in found.parts(pass.n) {
+            let (x, dy) = (of_examples(&input, pass.n, &examples), of_examples(&output, pass.n, &examples));
+            self.weight_gradient(examples.len(), x, dy, &mut gradient[self.weight.clone()]);
+            if let Some(bias) = &self.bias {
+                add_columns(dy, &mut gradient[bias.clone()]);
+            }
         }
         if !wanted {
             return Vec::new();
@@ -176,27 +180,18 @@ impl Taps {
 
     /// Adds to each target the product of its window and `weights`, `(tap, from)` by `to`.
     fn add_windows(&self, n: usize, (source, from): (&[f32], usize), weights: &[f32], (target, to): (&mut [f32], usize)) {
-        if from.is_multiple_of(GROUP) {
-            return pulp::Arch::new().dispatch(Windows { taps: self, source, from, weights, target, to });
-        }
-        let windows = self.windows(n, source, from);
-        let n_inputs = self.places.len() * from;
-        add_product(Matrix::new(&windows, n * self.target_pixels, n_inputs), Matrix::new(weights, n_inputs, to), target);
+        debug_assert_eq!((source.len(), target.len()), (n * self.source_pixels * from, n * self.target_pixels * to));
+        pulp::Arch::new().dispatch(Windows { taps: self, source, from, weights, target, to });
     }
 
     /// Adds to each weight, `(tap, from)` by `to`, the products of what its tap reads and what the target has, over all pixels.
     fn add_outer(&self, n: usize, (source, from): (&[f32], usize), (target, to): (&[f32], usize), weights: &mut [f32]) {
-        let outer = Outer { taps: self, source, from, target, to, weights };
-        if from.is_multiple_of(GROUP) && pulp::Arch::new().dispatch(outer) {
-            return;
-        }
-        let windows = self.windows(n, source, from);
-        let pixels = n * self.target_pixels;
-        add_product(Matrix::new(&windows, pixels, self.places.len() * from).transposed(), Matrix::new(target, pixels, to), weights);
+        debug_assert_eq!((source.len(), target.len()), (n * self.source_pixels * from, n * self.target_pixels * to));
+        pulp::Arch::new().dispatch(Outer { taps: self, source, from, target, to, weights });
     }
 }
 
-/// The inner loops of [`Taps::add_windows`], where sources have so many channels that a window is a few rows to be read where they are.
+/// The inner loops of [`Taps::add_windows`].
 struct Windows<'a> {
     taps: &'a Taps,
     source: &'a [f32],
@@ -213,19 +208,32 @@ impl WithSimd for Windows<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         if S::REGISTER_COUNT < 32 {
-            self.tiled::<S, 6, 2>(simd);
+            self.grouped::<S, 6, 2>(simd);
         } else if self.to <= S::F32_LANES {
-            self.tiled::<S, MOST_PIXELS, 1>(simd);
+            self.grouped::<S, MOST_PIXELS, 1>(simd);
         } else {
-            self.tiled::<S, MOST_PIXELS, 2>(simd);
+            self.grouped::<S, MOST_PIXELS, 2>(simd);
         }
     }
 }
 
 impl Windows<'_> {
+    /// As many channels of a pixel are read at one time as divide them.
     #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
     #[inline(always)]
-    fn tiled<S: Simd, const H: usize, const C: usize>(self, simd: S) {
+    fn grouped<S: Simd, const H: usize, const C: usize>(self, simd: S) {
+        if self.from.is_multiple_of(GROUP) {
+            self.tiled::<S, H, C, GROUP>(simd);
+        } else if self.from.is_multiple_of(3) {
+            self.tiled::<S, H, C, 3>(simd);
+        } else {
+            self.tiled::<S, H, C, 1>(simd);
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
+    #[inline(always)]
+    fn tiled<S: Simd, const H: usize, const C: usize, const G: usize>(self, simd: S) {
         let Self { taps, source, from, weights, target, to } = self;
         let tile_width = Tile::<S, H, C>::WIDTH;
         let (mut panels, mut image) = (Room::default(), Room::default());
@@ -245,12 +253,12 @@ impl Windows<'_> {
                     let (rows, place) = (H.min(taps.target_pixels - first), first * to + channel);
                     let mut tile = Tile::<S, H, C>::load(simd, &target[place..], to, rows, width);
                     for (places, panel) in taps.places.iter().zip(panel.chunks_exact(from * tile_width)) {
-                        let mut pixels: [&[[f32; GROUP]]; H] = [&[]; H];
+                        let mut pixels: [&[[f32; G]]; H] = [&[]; H];
                         for (pixel, place) in pixels.iter_mut().zip(&places[first..first + H]) {
                             *pixel = image[*place as usize * from..][..from].as_chunks().0;
                         }
-                        for (group, right) in Tile::<S, H, C>::rows(panel).as_chunks::<GROUP>().0.iter().enumerate() {
-                            let mut left = [&[0.0; GROUP]; H];
+                        for (group, right) in Tile::<S, H, C>::rows(panel).as_chunks::<G>().0.iter().enumerate() {
+                            let mut left = [&[0.0; G]; H];
                             for row in 0..H {
                                 left[row] = &pixels[row][group];
                             }
@@ -264,8 +272,7 @@ impl Windows<'_> {
     }
 }
 
-/// The inner loops of [`Taps::add_outer`], where sources have so many channels, and targets as many as fill whole registers; says whether
-/// they do.
+/// The inner loops of [`Taps::add_outer`].
 struct Outer<'a> {
     taps: &'a Taps,
     source: &'a [f32],
@@ -276,19 +283,16 @@ struct Outer<'a> {
 }
 
 impl WithSimd for Outer<'_> {
-    type Output = bool;
+    type Output = ();
 
     #[expect(clippy::inline_always, reason = "what runs on wide registers must be inlined into where they are switched on")]
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> bool {
-        if S::REGISTER_COUNT >= 32 && self.to.is_multiple_of(2 * S::F32_LANES) {
+    fn with_simd<S: Simd>(self, simd: S) {
+        if S::REGISTER_COUNT >= 32 && self.to.div_ceil(S::F32_LANES).is_multiple_of(2) {
             self.tiled::<S, GROUP, 2>(simd);
-        } else if self.to.is_multiple_of(S::F32_LANES) {
-            self.tiled::<S, GROUP, 1>(simd);
         } else {
-            return false;
+            self.tiled::<S, GROUP, 1>(simd);
         }
-        true
     }
 }
 
@@ -297,25 +301,43 @@ impl Outer<'_> {
     #[inline(always)]
     fn tiled<S: Simd, const H: usize, const C: usize>(self, simd: S) {
         let Self { taps, source, from, target, to, weights } = self;
-        let tile_width = Tile::<S, H, C>::WIDTH;
-        let mut image = Room::default();
+        let (tile_width, n_inputs) = (Tile::<S, H, C>::WIDTH, taps.places.len() * from);
+        let stride = to.next_multiple_of(tile_width);
+        let (mut image, mut wide) = (Room::default(), Room::default());
         let images = source.chunks_exact(taps.source_pixels * from);
         for (source, target) in images.zip(target.chunks_exact(taps.target_pixels * to)) {
             let image = with_outside(source, from, &mut image);
-            for (places, weights) in taps.places.iter().zip(weights.chunks_exact_mut(from * to)) {
-                for (input, output) in (0..from).step_by(H).flat_map(|input| (0..to).step_by(tile_width).map(move |output| (input, output)))
-                {
-                    let place = input * to + output;
-                    let mut tile = Tile::<S, H, C>::load(simd, &weights[place..], to, H, tile_width);
-                    for (place, right) in places.iter().zip(target.chunks_exact(to)) {
-                        let left = image[*place as usize * from + input..].first_chunk();
-                        let right = Tile::<S, H, C>::rows(&right[output..output + tile_width]).first();
-                        if let (Some(left), Some(right)) = (left, right) {
+            let target = if stride == to {
+                target
+            } else {
+                let wide = wide.get(taps.target_pixels * stride);
+                Matrix::new(target, taps.target_pixels, to).pack((0, taps.target_pixels), (0, to), stride, wide);
+                wide
+            };
+            for (first, column) in (0..n_inputs).step_by(H).flat_map(|first| (0..to).step_by(tile_width).map(move |column| (first, column)))
+            {
+                let (rows, width, place) = (H.min(n_inputs - first), tile_width.min(to - column), first * to + column);
+                let mut tile = Tile::<S, H, C>::load(simd, &weights[place..], to, rows, width);
+                let rights = target.chunks_exact(stride).filter_map(|right| Tile::<S, H, C>::rows(&right[column..]).first());
+                if from.is_multiple_of(H) {
+                    // All rows of the tile are channels of one tap.
+                    for (place, right) in taps.places[first / from].iter().zip(rights) {
+                        if let Some(left) = image[*place as usize * from + first % from..].first_chunk() {
                             tile.add(simd, left, right);
                         }
                     }
-                    tile.store(simd, &mut weights[place..], to, H, tile_width);
+                } else {
+                    // Rows past the last one repeat it, and are not stored.
+                    let each: [(&[u32], usize); H] = std::array::from_fn(|row| {
+                        let input = first + row.min(rows - 1);
+                        (&taps.places[input / from][..taps.target_pixels], input % from)
+                    });
+                    for (pixel, right) in rights.enumerate() {
+                        let left = std::array::from_fn(|row| image[each[row].0[pixel] as usize * from + each[row].1]);
+                        tile.add(simd, &left, right);
+                    }
                 }
+                tile.store(simd, &mut weights[place..], to, rows, width);
             }
         }
     }
@@ -338,7 +360,7 @@ mod tests {
     use super::*;
     use crate::tile::{self, numbers};
 
-    /// Both inner loops, with sums of their own; the outer ones only where registers fit.
+    /// Both inner loops, with sums of their own.
     #[derive(Clone, Copy)]
     struct Apart<'a> {
         taps: &'a Taps,
@@ -350,14 +372,14 @@ mod tests {
     }
 
     impl WithSimd for Apart<'_> {
-        type Output = (Vec<f32>, Option<Vec<f32>>);
+        type Output = (Vec<f32>, Vec<f32>);
 
         fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
             let Self { taps, source, from, weights, target, to } = self;
             let (mut windows, mut outer) = (target.to_vec(), weights.to_vec());
             Windows { taps, source, from, weights, target: &mut windows, to }.with_simd(simd);
-            let fits = Outer { taps, source, from, target, to, weights: &mut outer }.with_simd(simd);
-            (windows, fits.then_some(outer))
+            Outer { taps, source, from, target, to, weights: &mut outer }.with_simd(simd);
+            (windows, outer)
         }
     }
 
@@ -368,11 +390,11 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the way that numbers of channels take: windows that are copied, tiles that are full, tiles that are not.
+        /// Whatever the way that numbers of channels take: one, three or eight at a time, tiles that are full, tiles that are not.
         #[test]
         fn a_convolution_has_the_bits_of_its_definition(
-            (height, width, n) in (1_usize..9, 1_usize..9, 1_usize..4), from in prop::sample::select(vec![1, 3, 8, 12, 16, 24]),
-            to in prop::sample::select(vec![1, 5, 8, 16, 20, 32, 48]), (size, stride) in (1_usize..4, 1_usize..3), seed: u64,
+            (height, width, n) in (1_usize..9, 1_usize..9, 1_usize..4), from in prop::sample::select(vec![1, 2, 3, 8, 12, 16, 24]),
+            to in prop::sample::select(vec![1, 5, 8, 16, 20, 32, 40, 48]), (size, stride) in (1_usize..4, 1_usize..3), seed: u64,
         ) {
             let padding = size / 2;
             let input = Shape { channels: from, height, width };
@@ -384,14 +406,14 @@ mod tests {
             let mut fast = target.clone();
             taps.add_windows(n, (&source, from), &weights, (&mut fast, to));
             let all = Apart { taps, source: &source, from, weights: &weights, target: &target, to };
-            let (mut all, mut slow) = (if from.is_multiple_of(GROUP) { tile::on_all(|| all) } else { Vec::new() }, target.clone());
-            all.push((fast, None));
+            let (all, mut slow) = (tile::on_all(|| all), target.clone());
             for (place, sum) in slow.iter_mut().enumerate() {
                 let (image, pixel, column) = (place / (pixels * to), place / to % pixels, place % to);
                 for (tap, channel) in (0..size * size).flat_map(|tap| (0..from).map(move |channel| (tap, channel))) {
                     *sum = read(taps, &source, from, (image, pixel, tap, channel)).mul_add(weights[(tap * from + channel) * to + column], *sum);
                 }
             }
+            prop_assert_eq!(&fast, &slow);
             prop_assert!(all.iter().all(|(windows, _)| *windows == slow));
 
             let (mut fast, mut slow) = (weights.clone(), weights.clone());
@@ -403,7 +425,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(&fast, &slow);
-            prop_assert!(all.into_iter().filter_map(|(_, outer)| outer).all(|outer| outer == slow));
+            prop_assert!(all.iter().all(|(_, outer)| *outer == slow));
         }
     }
 }

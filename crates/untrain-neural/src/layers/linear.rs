@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Found, Kept, Layer, Pass, Tape, add_columns, repeated};
+use super::{Found, Kept, Layer, Pass, Tape, add_columns, of_examples, repeated};
 use crate::product::{Matrix, add_product};
 
 /// `y = x Wᵀ + b`, with `W` of shape `(n_outputs, n_inputs)`.
@@ -32,17 +32,20 @@ impl Layer for Linear {
 
     fn backward(&self, pass: Pass<'_>, tape: &mut Tape, output: Vec<f32>, found: &mut Found<'_, '_>, wanted: bool) -> Vec<f32> {
         let input = tape.values();
-        let (x, dy) = (Matrix::new(&input, pass.n, self.n_inputs), Matrix::new(&output, pass.n, self.n_outputs));
-        if let Some(observer) = &mut found.observer {
-            observer(&self.weight, x, dy);
+        if let Found::Factors(observer) = found {
+            observer(&self.weight, &input, &output);
         }
-        add_product(dy.transposed(), x, &mut found.gradient[self.weight.clone()]);
-        add_columns(&output, &mut found.gradient[self.bias.clone()]);
+        for (examples, gradient) in found.parts(pass.n) {
+            let (x, dy) = (of_examples(&input, pass.n, &examples), of_examples(&output, pass.n, &examples));
+            let (x, dy_matrix) = (Matrix::new(x, examples.len(), self.n_inputs), Matrix::new(dy, examples.len(), self.n_outputs));
+            add_product(dy_matrix.transposed(), x, &mut gradient[self.weight.clone()]);
+            add_columns(dy, &mut gradient[self.bias.clone()]);
+        }
         if !wanted {
             return Vec::new();
         }
         let mut gradient = vec![0.0; input.len()];
-        add_product(dy, self.matrix(pass.parameters), &mut gradient);
+        add_product(Matrix::new(&output, pass.n, self.n_outputs), self.matrix(pass.parameters), &mut gradient);
         gradient
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Found, Kept, Layer, Pass, Statistics, Tape, add_columns};
+use super::{Found, Kept, Layer, Pass, Statistics, Tape, add_columns, of_examples};
 
 /// What is added to a variance, as in PyTorch.
 const EPSILON: f32 = 1e-5;
@@ -71,13 +71,18 @@ impl Layer for BatchNorm {
     fn backward(&self, pass: Pass<'_>, tape: &mut Tape, mut output: Vec<f32>, found: &mut Found<'_, '_>, _: bool) -> Vec<f32> {
         let (inverse, normal) = (tape.values(), tape.values());
         let channels = self.channels();
-        let (mut scales, mut shifts) = (vec![0.0; channels], vec![0.0; channels]);
-        for (row, normal) in output.chunks_exact(channels).zip(normal.chunks_exact(channels)) {
-            (0..channels).for_each(|channel| scales[channel] += row[channel] * normal[channel]);
+        // With statistics of the chunk there is one part, and these are the sums over it.
+        let (mut scales, mut shifts) = (Vec::new(), Vec::new());
+        for (examples, gradient) in found.parts(pass.n) {
+            (scales, shifts) = (vec![0.0; channels], vec![0.0; channels]);
+            let (rows, normal) = (of_examples(&output, pass.n, &examples), of_examples(&normal, pass.n, &examples));
+            for (row, normal) in rows.chunks_exact(channels).zip(normal.chunks_exact(channels)) {
+                (0..channels).for_each(|channel| scales[channel] += row[channel] * normal[channel]);
+            }
+            add_columns(rows, &mut shifts);
+            add(&mut gradient[self.scale.clone()], &scales);
+            add(&mut gradient[self.shift.clone()], &shifts);
         }
-        add_columns(&output, &mut shifts);
-        add(&mut found.gradient[self.scale.clone()], &scales);
-        add(&mut found.gradient[self.shift.clone()], &shifts);
         let factor: Vec<f32> = pass.parameters[self.scale.clone()].iter().zip(&inverse).map(|(scale, inverse)| scale * inverse).collect();
         if pass.statistics == Statistics::Remembered {
             output.chunks_exact_mut(channels).for_each(|row| row.iter_mut().zip(&factor).for_each(|(value, factor)| *value *= factor));

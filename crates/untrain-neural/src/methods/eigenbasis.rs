@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use untrain_core::eigen;
 
@@ -56,29 +57,40 @@ impl Basis {
         self.weight.len() / self.n_outputs
     }
 
-    /// Adds what an example says to the covariances.
-    pub(super) fn add_covariance(&mut self, inputs: &[f32], outputs: &[f32]) {
-        let (n_inputs, n_columns, n_positions) = (self.n_inputs(), self.n_columns, outputs.len() / self.n_outputs);
+    /// What each of `n` examples brings, found side by side and returned in order.
+    fn each<T: Send>(&self, n: usize, inputs: &[f32], outputs: &[f32], find: impl Fn(&[f32], &[f32]) -> T + Sync) -> Vec<T> {
+        let (inputs, outputs) = (inputs.par_chunks_exact(inputs.len() / n), outputs.par_chunks_exact(outputs.len() / n));
+        inputs.zip(outputs).map(|(inputs, outputs)| find(inputs, outputs)).collect()
+    }
+
+    /// Adds what `n` examples say to the covariances.
+    pub(super) fn add_covariance(&mut self, n: usize, inputs: &[f32], outputs: &[f32]) {
+        let (n_inputs, n_columns, n_outputs) = (self.n_inputs(), self.n_columns, self.n_outputs);
+        let n_positions = outputs.len() / n_outputs / n;
         let square = |values: &[f32], width: usize| {
             let mut square = vec![0.0; width * width];
             let values = Matrix::new(values, n_positions, width);
             add_product(values.transposed(), values, &mut square);
             square
         };
-        for (row, sums) in self.inputs.chunks_exact_mut(n_columns).zip(square(inputs, n_inputs).chunks_exact(n_inputs)) {
-            row.iter_mut().zip(sums).for_each(|(place, sum)| *place += f64::from(*sum));
-        }
-        if self.bias.is_some() {
-            let mut sums = vec![0.0; n_inputs];
-            add_columns(inputs, &mut sums);
-            for (i, sum) in sums.into_iter().map(f64::from).enumerate() {
-                self.inputs[i * n_columns + n_inputs] += sum;
-                self.inputs[n_inputs * n_columns + i] += sum;
+        let sums = self.each(n, inputs, outputs, |inputs, outputs| {
+            let mut columns = vec![0.0; n_inputs];
+            add_columns(inputs, &mut columns);
+            (square(inputs, n_inputs), columns, square(outputs, n_outputs))
+        });
+        for (input_sums, columns, output_sums) in sums {
+            for (row, sums) in self.inputs.chunks_exact_mut(n_columns).zip(input_sums.chunks_exact(n_inputs)) {
+                row.iter_mut().zip(sums).for_each(|(place, sum)| *place += f64::from(*sum));
             }
-            self.inputs[n_inputs * n_columns + n_inputs] += n_positions as f64;
+            if self.bias.is_some() {
+                for (i, sum) in columns.into_iter().map(f64::from).enumerate() {
+                    self.inputs[i * n_columns + n_inputs] += sum;
+                    self.inputs[n_inputs * n_columns + i] += sum;
+                }
+                self.inputs[n_inputs * n_columns + n_inputs] += n_positions as f64;
+            }
+            self.outputs.iter_mut().zip(output_sums).for_each(|(place, sum)| *place += f64::from(sum));
         }
-        let sums = square(outputs, self.n_outputs);
-        self.outputs.iter_mut().zip(sums).for_each(|(place, sum)| *place += f64::from(sum));
     }
 
     /// Makes of the covariances their eigenvectors.
@@ -92,26 +104,31 @@ impl Basis {
         }
     }
 
-    /// Adds the squares of an example's gradient, in this basis, times `share`.
-    pub(super) fn add_squares(&mut self, inputs: &[f32], outputs: &[f32], share: f64) {
+    /// Adds the squares of the gradients of `n` examples, in this basis, times `share`.
+    pub(super) fn add_squares(&mut self, n: usize, inputs: &[f32], outputs: &[f32], share: f64) {
+        for in_basis in self.each(n, inputs, outputs, |inputs, outputs| self.gradient(inputs, outputs)) {
+            self.squares.iter_mut().zip(in_basis).for_each(|(sum, value)| *sum += share * value * value);
+        }
+    }
+
+    /// The gradient of an example in this basis.
+    fn gradient(&self, inputs: &[f32], outputs: &[f32]) -> Vec<f64> {
         let (n_inputs, n_positions) = (self.n_inputs(), outputs.len() / self.n_outputs);
-        let in_basis = if n_positions == 1 {
+        if n_positions == 1 {
             // One product of two vectors: they are turned, and not the matrix.
             let mut input = wide(inputs);
             input.resize(self.n_columns, 1.0);
             let (a, g) = (times(&self.inputs, &input), times(&self.outputs, &wide(outputs)));
-            g.iter().flat_map(|g| a.iter().map(move |a| g * a)).collect()
-        } else {
-            let mut weight = vec![0.0; self.n_outputs * n_inputs];
-            let (a, g) = (Matrix::new(inputs, n_positions, n_inputs), Matrix::new(outputs, n_positions, self.n_outputs));
-            add_product(g.transposed(), a, &mut weight);
-            let mut bias = vec![0.0; self.n_outputs];
-            add_columns(outputs, &mut bias);
-            let rows = weight.chunks_exact(n_inputs).zip(bias);
-            let matrix = rows.flat_map(|(row, bias)| row.iter().copied().chain((self.n_columns > n_inputs).then_some(bias)));
-            self.turned(&matrix.map(f64::from).collect::<Vec<_>>())
-        };
-        self.squares.iter_mut().zip(in_basis).for_each(|(sum, value)| *sum += share * value * value);
+            return g.iter().flat_map(|g| a.iter().map(move |a| g * a)).collect();
+        }
+        let mut weight = vec![0.0; self.n_outputs * n_inputs];
+        let (a, g) = (Matrix::new(inputs, n_positions, n_inputs), Matrix::new(outputs, n_positions, self.n_outputs));
+        add_product(g.transposed(), a, &mut weight);
+        let mut bias = vec![0.0; self.n_outputs];
+        add_columns(outputs, &mut bias);
+        let rows = weight.chunks_exact(n_inputs).zip(bias);
+        let matrix = rows.flat_map(|(row, bias)| row.iter().copied().chain((self.n_columns > n_inputs).then_some(bias)));
+        self.turned(&matrix.map(f64::from).collect::<Vec<_>>())
     }
 
     /// A matrix in this basis.

@@ -43,7 +43,7 @@ impl EkFac {
         for_each_layer(network, &some, seed, &mut layers, Basis::add_covariance);
         layers.iter_mut().for_each(Basis::turn);
         let share = 1.0 / some.len().max(1) as f64;
-        for_each_layer(network, &some, seed, &mut layers, |layer, inputs, outputs| layer.add_squares(inputs, outputs, share));
+        for_each_layer(network, &some, seed, &mut layers, |layer, n, inputs, outputs| layer.add_squares(n, inputs, outputs, share));
         let mean = layers.iter().map(Basis::mean).sum::<f64>() / layers.len().max(1) as f64;
         Self { layers, damping: (damping * mean).max(f64::MIN_POSITIVE), n_parameters: network.parameters().len() }
     }
@@ -103,13 +103,13 @@ fn for_each_layer(
     examples: &Examples,
     seed: Seed,
     layers: &mut [Basis],
-    visit: impl Fn(&mut Basis, &[f32], &[f32]),
+    visit: impl Fn(&mut Basis, usize, &[f32], &[f32]),
 ) {
     for (places, batch) in pieces(examples) {
         let draws: Vec<f64> = places.iter().map(|place| unit(mix(examples.keys()[*place], seed.0 ^ LABELS))).collect();
-        network.factors(&batch, &|i, row| drawn(row, draws[i]), &mut |weight, inputs, outputs| {
+        network.factors(&batch, &|i, row| drawn(row, draws[i]), &mut |weight, n, inputs, outputs| {
             if let Some(layer) = layers.iter_mut().find(|layer| layer.weight == *weight) {
-                visit(layer, inputs, outputs);
+                visit(layer, n, inputs, outputs);
             }
         });
     }

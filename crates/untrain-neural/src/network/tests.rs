@@ -122,6 +122,21 @@ fn gradients_of_examples_add_up_to_that_of_the_batch() {
     }
 }
 
+/// What stands beside an example in a batch does not reach its gradient.
+#[test]
+fn a_gradient_of_an_example_is_that_of_the_example_alone() {
+    for network in networks() {
+        let batch = batch(network.input(), 7);
+        let each = |_: usize, row: &[f32]| row.to_vec();
+        network.example_gradients(&batch, &each, &mut |i, gradient| {
+            let alone = Batch::new(batch.shape(), batch.values(i..i + 1).to_vec(), vec![batch.labels[i]]);
+            network.example_gradients(&alone, &each, &mut |_, own| assert_eq!(own, gradient, "{:?}", network.architecture));
+            let mut loss = |logits: &Logits| (0.0, logits.clone());
+            assert_eq!(network.gradient(&alone, Statistics::Remembered, &mut loss, false).parameters, gradient);
+        });
+    }
+}
+
 #[test]
 fn factors_multiply_to_the_gradients_of_weights() {
     for network in networks() {
@@ -130,7 +145,8 @@ fn factors_multiply_to_the_gradients_of_weights() {
         let mut gradient = Vec::new();
         network.example_gradients(&batch, &each, &mut |_, found| gradient = found.to_vec());
         let mut seen = 0;
-        network.factors(&batch, &each, &mut |weight, inputs, outputs| {
+        network.factors(&batch, &each, &mut |weight, n, inputs, outputs| {
+            assert_eq!(n, 1);
             let entry = network.layout().entries().iter().find(|entry| entry.range == *weight).unwrap();
             let (n_outputs, n_inputs) = (entry.shape[0], entry.shape[1..].iter().product::<usize>());
             let positions = outputs.len() / n_outputs;

@@ -191,6 +191,12 @@ pub trait Unlearn: Send + Sync {
     /// As [`Unlearn::unlearn`].
     fn apply(&self, network: &mut dyn Network, request: &Request<'_>) -> Result<Done>;
 
+    /// The most that the epsilons of all requests that a network served may add up to, of a method that certifies: whoever keeps account
+    /// refuses a request that would go beyond.
+    fn total_epsilon(&self) -> Option<f64> {
+        None
+    }
+
     /// Makes `network` forget.
     ///
     /// # Errors

@@ -40,6 +40,18 @@ pub enum Error {
     /// Forgetting all records by a method that needs some that stay.
     #[error("no record would be retained, and a method of unlearning needs some")]
     NothingRetained,
+    /// A certified request beyond what a model may spend.
+    #[error("the requests of model \"{model}\" have spent epsilon {spent}, and {asked} more would exceed {limit}")]
+    EpsilonSpent {
+        /// The model.
+        model: String,
+        /// What its requests add up to.
+        spent: f64,
+        /// What this one would add.
+        asked: f64,
+        /// The limit.
+        limit: f64,
+    },
     /// An audit of no record with a target.
     #[error("none of the records to forget has a target, so there is nothing to ask a model about")]
     NobodyToAudit,
@@ -282,6 +294,7 @@ impl Error {
             | Self::NoNetwork { .. }
             | Self::NoNetworks { .. }
             | Self::NothingRetained
+            | Self::EpsilonSpent { .. }
             | Self::NobodyToAudit
             | Self::NoHoldout { .. }
             | Self::NoTarget { .. }
@@ -345,6 +358,9 @@ impl Error {
                 "an mlp, a cnn or a resnet is a network; every other learner forgets exactly, and has no use for other methods".to_owned(),
             ),
             Self::NoNetworks { .. } => Some("leave --method out: the models forget exactly".to_owned()),
+            Self::EpsilonSpent { .. } => Some(
+                "leave --method out, which trains anew and ends the account, or raise total_epsilon if that much may be known".to_owned(),
+            ),
             Self::NothingRetained => Some("leave --method out: a model of no record is exact".to_owned()),
             Self::Import(error) => error.hint(),
             Self::Select(error) => error.hint(),

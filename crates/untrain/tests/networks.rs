@@ -109,6 +109,30 @@ fn a_method_promises_less_and_an_exact_request_makes_the_model_exact_again() {
 }
 
 #[test]
+fn what_certified_requests_spend_adds_up_to_a_limit() {
+    let place = tempfile::tempdir().unwrap();
+    let mut engine = engine(place.path(), 120);
+    let linear = [("hidden", "[]"), ("n_epochs", "5"), ("weight_decay", "0.1"), ("mean", "[0.5]"), ("deviation", "[0.25]")];
+    engine.train("patches", "linear", &recipe("mlp", &linear), TrainOptions::default()).unwrap();
+    let ids = training_ids(&mut engine);
+    let settings = serde_json::json!({ "epsilon": 1.0, "total_epsilon": 2.5 });
+    let certified =
+        ForgetOptions { method: Some(("newton_removal".to_owned(), settings.as_object().unwrap().clone())), ..ForgetOptions::default() };
+    for (i, total) in [1.0, 2.0].into_iter().enumerate() {
+        let request = engine.forget("patches", &ids[i..=i], &certified).unwrap();
+        assert!(matches!(request.models[0].guarantee, Guarantee::Certified { epsilon, .. } if epsilon == total), "{request:?}");
+    }
+    let before = engine.show_model("linear").unwrap().digest;
+    let error = engine.forget("patches", &ids[2..3], &certified).unwrap_err();
+    assert!(matches!(error, Error::EpsilonSpent { spent: 2.0, asked: 1.0, limit: 2.5, .. }), "{error}");
+    assert!(training_ids(&mut engine).contains(&ids[2]), "an error changes nothing");
+    assert_eq!(engine.show_model("linear").unwrap().digest, before);
+    engine.forget("patches", &ids[2..3], &ForgetOptions::default()).unwrap();
+    assert!(engine.verify("linear").unwrap().equal, "an exact request ends the account");
+    engine.forget("patches", &ids[3..4], &certified).unwrap();
+}
+
+#[test]
 fn methods_stand_beside_what_has_to_be_there() {
     let place = tempfile::tempdir().unwrap();
     let mut engine = engine(place.path(), 160);

@@ -8,7 +8,7 @@ use super::convex::is_linear;
 use super::curvature::{cross_entropy_slopes, pieces};
 use super::feed::Feed;
 use super::noisy_steps::NoisySteps;
-use super::vectors::{add, clip, wide};
+use super::vectors::{clipping, wide};
 use super::{Done, Request, Unlearn};
 use crate::batch::Batch;
 use crate::error::Result;
@@ -61,6 +61,10 @@ impl Unlearn for Langevin {
             |network: &dyn Network, batch: &Batch| Ok(if is_linear { slopes(network, batch) } else { self.clipped(network, batch) });
         self.steps.descend(network, request, (&accountant, rate), Feed::new(request, request.retain).plain().cycle(), slopes)
     }
+
+    fn total_epsilon(&self) -> Option<f64> {
+        Some(self.steps.total_epsilon)
+    }
 }
 
 impl Langevin {
@@ -78,9 +82,8 @@ impl Langevin {
     fn clipped(&self, network: &dyn Network, batch: &Batch) -> Vec<f64> {
         let mut sum = vec![0.0; network.parameters().len()];
         network.example_gradients(batch, &cross_entropy_slopes(batch), &mut |_, gradient| {
-            let mut gradient = gradient.to_vec();
-            clip(&mut gradient, self.steps.clip);
-            add(&mut sum, 1.0 / batch.len() as f64, &wide(&gradient));
+            let share = clipping(gradient, self.steps.clip) / batch.len() as f64;
+            sum.iter_mut().zip(gradient).for_each(|(sum, slope)| *sum += share * f64::from(*slope));
         });
         sum
     }

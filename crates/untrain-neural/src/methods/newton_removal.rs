@@ -122,6 +122,8 @@ pub struct NewtonRemoval {
     pub epsilon: f64,
     /// The certified delta, 1e-15 to 0.1.
     pub delta: f64,
+    /// The most that the epsilons of a network's requests may add up to before it has to be trained anew, `epsilon` to 1e6.
+    pub total_epsilon: f64,
     /// The budget for residuals, for each record that was learned from and in parts of the weight decay, over 0 to 1e6. The
     /// perturbation is in proportion to it: it moves what the records leave undecided by about `5 beta / epsilon`.
     pub beta: f64,
@@ -136,7 +138,7 @@ pub struct NewtonRemoval {
 
 impl Default for NewtonRemoval {
     fn default() -> Self {
-        Self { epsilon: 1.0, delta: 1e-5, beta: 0.02, n_requests: 10, n_steps: 20, noise: NoiseSource::Secret }
+        Self { epsilon: 1.0, delta: 1e-5, total_epsilon: 10.0, beta: 0.02, n_requests: 10, n_steps: 20, noise: NoiseSource::Secret }
     }
 }
 
@@ -144,6 +146,7 @@ impl Hyperparameters for NewtonRemoval {
     fn check(&self) -> untrain_core::Result<()> {
         over_zero("epsilon", self.epsilon, 1000.0)?;
         between("delta", self.delta, 1e-15, 0.1)?;
+        between("total_epsilon", self.total_epsilon, self.epsilon, 1e6)?;
         over_zero("beta", self.beta, 1e6)?;
         within("n_requests", self.n_requests, 1, 1_000_000)?;
         within("n_steps", self.n_steps, 1, 1000)
@@ -154,6 +157,10 @@ impl Unlearn for NewtonRemoval {
     fn apply(&self, network: &mut dyn Network, request: &Request<'_>) -> Result<Done> {
         let mut removal = Removal::learn(network, &[request.retain, request.forget], request.training.weight_decay, self)?;
         removal.forget(network, request.retain)
+    }
+
+    fn total_epsilon(&self) -> Option<f64> {
+        Some(self.total_epsilon)
     }
 }
 

@@ -54,6 +54,10 @@ impl Unlearn for NoisyFineTune {
         let rate = f64::from(self.steps.learning_rate);
         self.steps.descend(network, request, (&self.accountant(), rate), Feed::new(request, request.retain).cycle(), slopes)
     }
+
+    fn total_epsilon(&self) -> Option<f64> {
+        Some(self.steps.total_epsilon)
+    }
 }
 
 impl NoisyFineTune {

@@ -23,6 +23,8 @@ pub struct NoisySteps {
     pub epsilon: f64,
     /// The certified delta, 1e-15 to 0.1.
     pub delta: f64,
+    /// The most that the epsilons of a network's requests may add up to before it has to be trained anew, `epsilon` to 1e6.
+    pub total_epsilon: f64,
     /// C₀, the longest that the parameters may be at the start, over 0 to 1e6.
     pub radius: f64,
     /// C₁, the longest that a gradient may be, over 0 to 1e6.
@@ -44,9 +46,9 @@ pub struct NoisySteps {
 
 impl Default for NoisySteps {
     fn default() -> Self {
-        let (epsilon, delta, noise) = (1.0, 1e-5, NoiseSource::Secret);
+        let (epsilon, delta, total_epsilon, noise) = (1.0, 1e-5, 10.0, NoiseSource::Secret);
         let (radius, clip, decay, learning_rate, n_steps) = (1.0, 0.02, 1.0, 0.1, 60);
-        Self { epsilon, delta, radius, clip, decay, learning_rate, n_steps, n_epochs: 10, tune_rate: 0.02, noise }
+        Self { epsilon, delta, total_epsilon, radius, clip, decay, learning_rate, n_steps, n_epochs: 10, tune_rate: 0.02, noise }
     }
 }
 
@@ -54,6 +56,7 @@ impl Hyperparameters for NoisySteps {
     fn check(&self) -> untrain_core::Result<()> {
         over_zero("epsilon", self.epsilon, 1000.0)?;
         between("delta", self.delta, 1e-15, 0.1)?;
+        between("total_epsilon", self.total_epsilon, self.epsilon, 1e6)?;
         over_zero("radius", self.radius, 1e6)?;
         over_zero("clip", self.clip, 1e6)?;
         between("decay", self.decay, 0.0, 100.0)?;

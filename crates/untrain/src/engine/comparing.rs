@@ -6,7 +6,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use untrain_audit::distances::relearn;
-use untrain_audit::{Ensemble, MIN_WORLDS, Measured, Membership, Worlds, audit_by};
+use untrain_audit::{Ensemble, MIN_WORLDS, Measured, Membership, PUBLISHED_FLOOR, Worlds, audit_by};
 use untrain_core::{Dataset, Guarantee, Seed};
 use untrain_neural::FLOAT_PROFILE;
 use untrain_neural::methods::{Criterion, Goal, METHODS, Method};
@@ -272,8 +272,9 @@ impl Table<'_> {
             do_nothing: None,
             canaries: Vec::new(),
         };
-        let options =
-            untrain_audit::Options { seed: Seed(self.options.seed), level: self.options.level, ..untrain_audit::Options::default() };
+        // What a network says is never 0, and how sure it is of what it learned by heart lies beyond the floor that suits forests.
+        let (seed, level, margin_floor) = (Seed(self.options.seed), self.options.level, PUBLISHED_FLOOR);
+        let options = untrain_audit::Options { seed, level, margin_floor, ..untrain_audit::Options::default() };
         let found = audit_by(&worlds, &options, |metric| metric == EFFICACY || metric == PRIVACY)?;
         let of = |metric: &str| found.evidence.iter().find(|evidence| evidence.metric == metric).map(|evidence| evidence.candidate);
         Ok([of(EFFICACY), of(PRIVACY)])

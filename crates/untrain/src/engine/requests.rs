@@ -548,9 +548,10 @@ impl Engine {
             let neural = if method.is_some() { recipe.neural()? } else { None };
             let guarantee = match (step.operation, neural.zip(method)) {
                 (Operation::Forget, Some((neural, method))) => {
-                    let (moved, promised) = unlearn(&neural, method, &model.state(), (&before, &ids, &training))?;
+                    let spent = from_json::<Guarantee>(&name, &row.guarantee)?;
+                    let (moved, promised) = unlearn((&name, &neural, spent), method, &model.state(), (&before, &ids, &training))?;
                     model = learner.load(&moved.state(), &training)?;
-                    from_json::<Guarantee>(&name, &row.guarantee)?.and(promised)
+                    spent.and(promised)
                 }
                 (Operation::Forget, None) => learner.forget(&mut model, &ids, &training)?,
                 (Operation::Learn, _) => learner.learn(&mut model, &ids, &training)?,
@@ -694,9 +695,10 @@ struct New {
     method: Option<Chosen>,
 }
 
-/// Has a network forget by a method: the guarantee is the method's. `before` are the records that the model knows.
+/// Has a network forget by a method: the guarantee is the method's. `before` are the records that the model knows, and `spent` is what
+/// it promises already.
 fn unlearn(
-    neural: &Neural,
+    (model, neural, spent): (&str, &Neural, Guarantee),
     (name, settings): &Chosen,
     state: &[u8],
     (before, ids, retain): (&Dataset, &[String], &Dataset),
@@ -707,6 +709,12 @@ fn unlearn(
     let asked = neural.unlearning(known.served(), &before.select(ids)?, retain, neural.seed)?;
     let mut moved = network.clone();
     let done = method.unlearn(&mut moved, &asked.request()).map_err(CoreError::from)?;
+    if let (Guarantee::Certified { epsilon: spent, .. }, Guarantee::Certified { epsilon: asked, .. }, Some(limit)) =
+        (spent, done.guarantee, method.total_epsilon())
+        && spent + asked > limit
+    {
+        return Err(Error::EpsilonSpent { model: model.to_owned(), spent, asked, limit });
+    }
     Ok((known.with_network(moved, retain), done.guarantee))
 }
 

@@ -293,3 +293,63 @@ fn line(backup: &untrain_ledger::Backup, destroyed: bool) -> BackupLine {
         destroyed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use untrain_core::Digest;
+    use untrain_ledger::statement::{Affected, Fate, Program};
+
+    use super::*;
+
+    fn named(name: &str) -> Name {
+        name.parse().unwrap()
+    }
+
+    fn bytes(of: &str) -> ModelDigests {
+        ModelDigests { artefact: Digest::of(of.as_bytes()), state: Digest::of(of.as_bytes()) }
+    }
+
+    fn stated(guarantee: Option<Guarantee>, after: SetHead) -> Erasure {
+        let model = Affected {
+            model: named("network"),
+            recipe: Digest::of(b"recipe"),
+            version: 2,
+            before: bytes("before"),
+            after: Some(bytes("stated")),
+            checkpoints: None,
+            guarantee,
+            fate: Fate::Retrained,
+        };
+        let program = Program { version: "0".into(), lock: Digest::of(b"lock"), target: "here".into(), floats: "none".into() };
+        Erasure {
+            requests: Vec::new(),
+            dataset: named("people"),
+            before: after,
+            after,
+            forgotten: after,
+            models: vec![model],
+            program,
+            at_ms: 0,
+        }
+    }
+
+    #[test]
+    fn other_bytes_than_an_exact_model_was_stated_to_have_are_refused() {
+        let head = SetHead { root: Hash([1; 32]), size: 3 };
+        let other = SetHead { root: Hash([2; 32]), size: 3 };
+        let agreed = |guarantee, after, found: &str| {
+            let mut restoration = Restoration::default();
+            let name = named("network");
+            let found = BTreeMap::from([(&name, bytes(found))]);
+            agree(&stated(guarantee, head), after, &found, &mut restoration).map(|()| (restoration.agreed, restoration.exact_instead.len()))
+        };
+        assert_eq!(agreed(Some(Guarantee::Exact), head, "stated").unwrap(), (1, 0));
+        assert_eq!(agreed(Some(Guarantee::Empirical), head, "other").unwrap(), (1, 1));
+        for guarantee in [Some(Guarantee::Exact), None] {
+            let error = agreed(guarantee, head, "other").unwrap_err();
+            assert!(matches!(&error, Error::Unrestored { what, .. } if what == "the model network"), "{error}");
+        }
+        let error = agreed(Some(Guarantee::Exact), other, "stated").unwrap_err();
+        assert!(matches!(&error, Error::Unrestored { what, .. } if what == "the dataset people"), "{error}");
+    }
+}

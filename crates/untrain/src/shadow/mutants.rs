@@ -6,10 +6,11 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use untrain_audit::{Membership, Verdict, audit};
 use untrain_core::{
-    AnyLearner, AnyModel, Column, Dataset, Forget, Guarantee, Kind, Learner, Model, Predictions, Result, Role as ColumnRole, Schema, Seed,
-    Task,
+    AnyLearner, AnyModel, Artefact as _, Column, Dataset, Forget, Guarantee, Kind, Learner, Model, Predictions, Result, Role as ColumnRole,
+    Schema, Seed, Task,
 };
 use untrain_exact::{Forest, Params};
+use untrain_neural::{Encoder, Layered, MlpParams, Neural, NeuralArtefact, TrainingParams};
 
 use super::{Study, World};
 
@@ -132,43 +133,43 @@ impl Model for PartsModel {
     }
 }
 
-/// Records with two features and a label that they half explain.
-fn data(n: usize) -> Dataset {
-    let column = |name: &str, role, kind| Column { name: name.into(), kind, role, declared: true };
-    let columns = vec![
-        column("a", ColumnRole::Feature, Kind::Numeric),
-        column("b", ColumnRole::Feature, Kind::Numeric),
-        column("y", ColumnRole::Target, Kind::Categorical),
-    ];
+/// Records with some features, and a label that two of them half explain.
+fn data(n: usize, n_features: u64) -> Dataset {
+    let column = |name: String, role, kind| Column { name, kind, role, declared: true };
+    let mut columns: Vec<Column> = (1..=n_features).map(|i| column(format!("x{i}"), ColumnRole::Feature, Kind::Numeric)).collect();
+    columns.push(column("y".into(), ColumnRole::Target, Kind::Categorical));
     let unit = |i: usize, purpose| untrain_core::unit(Seed(3).hash(purpose, &i.to_le_bytes()));
     let numbers = |purpose| Arc::new(Float64Array::from_iter_values((0..n).map(|i| unit(i, purpose)))) as ArrayRef;
-    let label = |i: usize| if (unit(i, 1) + unit(i, 2) > 1.0) == (unit(i, 3) < 0.7) { "yes" } else { "no" };
-    let labels = Arc::new(StringArray::from_iter_values((0..n).map(label))) as ArrayRef;
+    let label = |i: usize| if (unit(i, 1) + unit(i, 2) > 1.0) == (unit(i, 0) < 0.7) { "yes" } else { "no" };
+    let mut values: Vec<ArrayRef> = (1..=n_features).map(numbers).collect();
+    values.push(Arc::new(StringArray::from_iter_values((0..n).map(label))));
     let ids = StringArray::from_iter_values((0..n).map(|i| format!("r{i:04}")));
     let schema = Schema { id: Some("id".into()), columns, holdout: None };
-    Dataset::new(schema, &ids, vec![numbers(1), numbers(2), labels]).unwrap()
+    Dataset::new(schema, &ids, values).unwrap()
 }
 
 /// The verdict on a fault, and in how many of two worlds the bytes are those of a retrain.
 fn audited(fault: Fault, seed: u64) -> (Verdict, usize) {
+    judged(&|seed| Ok(AnyLearner::new(Parts { seed, fault })), &data(460, 2), seed)
+}
+
+fn judged(learner: &(dyn Fn(Seed) -> crate::Result<AnyLearner> + Sync), all: &Dataset, seed: u64) -> (Verdict, usize) {
     const WORLDS: usize = 16;
-    let all = data(460);
     let ids = |from: usize, to: usize| (from..to).map(|i| format!("r{i:04}")).collect::<Vec<_>>();
-    let training = all.without(&ids(300, 460)).unwrap();
+    let training = all.without(&ids(300, all.len())).unwrap();
     let points = training.select(&ids(0, 60)).unwrap();
-    let learner = |seed: Seed| Ok(AnyLearner::new(Parts { seed, fault }));
     let names: Vec<&str> = points.ids().iter().flatten().collect();
     let study = Study {
-        learner: &learner,
+        learner,
         bits: Membership::draw(Seed(seed), WORLDS, &names),
-        holdout: all.select(&ids(300, 460)).unwrap(),
+        holdout: all.select(&ids(300, all.len())).unwrap(),
         retain: training.select(&ids(100, 200)).unwrap(),
         points: points.clone(),
         data: training,
         seed: Seed(seed),
     };
     let worlds: Vec<World> = (0..WORLDS).map(|world| study.world(world).unwrap()).collect();
-    let options = untrain_audit::Options { seed: Seed(seed), ..untrain_audit::Options::default() };
+    let options = untrain_audit::Options { seed: Seed(seed), n_exchanges: 199, ..untrain_audit::Options::default() };
     let found = audit(&study.worlds(&worlds, Vec::new()).unwrap(), &options).unwrap();
     (found.judgement.overall, worlds.iter().filter(|world| world.replayed == Some(true)).count())
 }
@@ -189,7 +190,7 @@ fn defect_1_forgetting_nothing_fails() {
 /// Published code averages over tokens that are padding, whose label stands for none.
 #[test]
 fn defect_4_records_without_a_target_are_not_asked_about() {
-    let all = data(40);
+    let all = data(40, 2);
     let (place, _) = all.schema().target().unwrap();
     let labels: StringArray = (0..40).map(|i| (i % 4 != 0).then_some(if i % 3 == 0 { "yes" } else { "no" })).collect();
     let mut columns = all.columns().to_vec();
@@ -202,7 +203,7 @@ fn defect_4_records_without_a_target_are_not_asked_about() {
 /// A published method takes the gradient of the retain set from the forget set, and a fixed number for its size.
 #[test]
 fn defect_16_no_record_is_on_two_sides() {
-    let all = data(100);
+    let all = data(100, 2);
     let forget: BTreeSet<String> = (0..30).map(|i| format!("r{i:04}")).collect();
     let retain = super::sample(&all, 1000, Seed(1), 1, &forget).unwrap();
     assert_eq!(retain.len(), 70);
@@ -243,4 +244,109 @@ fn a_record_left_in_one_shard_fails() {
 fn a_word_left_in_the_vocabulary_is_seen_by_no_attack_and_fails_by_its_bytes() {
     let (verdict, equal) = audited(Fault::LeavesTheVocabulary, 1);
     assert_eq!((verdict, equal), (Verdict::Passes, 0));
+}
+
+/// What a network's forgetting does wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Residue {
+    None,
+    /// It goes on from the network that knew the records.
+    Weights,
+    /// It is trained anew, on features that are scaled by means and deviations of all records.
+    Scales,
+}
+
+/// A network that learns by heart.
+#[derive(Debug, Clone)]
+struct Forgetful {
+    neural: Neural,
+    residue: Residue,
+}
+
+#[derive(Debug, Clone)]
+struct ForgetfulModel(NeuralArtefact);
+
+impl Forgetful {
+    fn new(seed: Seed, residue: Residue) -> Self {
+        let training = TrainingParams { n_epochs: 12, batch_size: 32, chunk: 32, learning_rate: 0.02, ..MlpParams::default().training };
+        Self { neural: Neural::new(&MlpParams { hidden: vec![48], training }, seed), residue }
+    }
+
+    /// Trains a network that sees records in a given way, beginning with another if there is one.
+    fn trained(&self, encoder: Encoder, begin: Option<Layered>, data: &Dataset) -> Result<ForgetfulModel> {
+        let classes = untrain_neural::classes(data)?;
+        let mut network = match begin {
+            Some(network) => network,
+            None => self.neural.fresh(&encoder, classes.len())?,
+        };
+        let training = self.neural.training();
+        let examples = encoder.examples(data, &classes, self.neural.seed)?;
+        training.run(&mut network, &examples, &mut training.start(data.len()), &mut |_, _| true)?;
+        Ok(ForgetfulModel(NeuralArtefact { records: data.len() as u64, encoder, classes, network: Some(network) }))
+    }
+}
+
+impl Learner for Forgetful {
+    type Model = ForgetfulModel;
+
+    fn fit(&self, data: &Dataset) -> Result<ForgetfulModel> {
+        self.trained(Encoder::fit(data, &self.neural.params)?, None, data)
+    }
+
+    fn load(&self, _: &[u8], data: &Dataset) -> Result<ForgetfulModel> {
+        self.fit(data)
+    }
+}
+
+impl Forget<ForgetfulModel> for Forgetful {
+    fn forget(&self, model: &mut ForgetfulModel, _: &[String], retained: &Dataset) -> Result<Guarantee> {
+        *model = match self.residue {
+            Residue::None => self.fit(retained)?,
+            Residue::Weights => self.trained(Encoder::fit(retained, &self.neural.params)?, model.0.network.take(), retained)?,
+            Residue::Scales => self.trained(model.0.encoder.clone(), None, retained)?,
+        };
+        Ok(Guarantee::Exact)
+    }
+
+    fn learn(&self, model: &mut ForgetfulModel, _: &[String], retained: &Dataset) -> Result<Guarantee> {
+        *model = self.fit(retained)?;
+        Ok(Guarantee::Exact)
+    }
+}
+
+impl Model for ForgetfulModel {
+    fn artefact(&self) -> Vec<u8> {
+        self.0.write()
+    }
+
+    fn state(&self) -> Vec<u8> {
+        self.0.write()
+    }
+
+    fn records(&self) -> u64 {
+        self.0.records
+    }
+
+    fn predict(&self, data: &Dataset) -> Result<Predictions> {
+        self.0.predict(data)
+    }
+}
+
+fn network(residue: Residue) -> (Verdict, usize) {
+    judged(&|seed| Ok(AnyLearner::new(Forgetful::new(seed, residue))), &data(400, 16), 1)
+}
+
+#[test]
+fn a_network_that_is_trained_anew_passes() {
+    assert_eq!(network(Residue::None), (Verdict::Passes, 2));
+}
+
+#[test]
+fn a_network_that_goes_on_from_one_that_knew_fails() {
+    assert_eq!(network(Residue::Weights), (Verdict::Fails, 0));
+}
+
+#[test]
+fn scales_of_a_network_that_remember_are_seen_by_no_attack_and_fail_by_their_bytes() {
+    assert_eq!(network(Residue::Scales), (Verdict::Passes, 0));
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import MISSING, dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Guarantee:
     condition: str | None = None
 
     @classmethod
+    @lru_cache(maxsize=64)
     def _of(cls, text: str) -> Guarantee:
         return cls(**json.loads(text))
 

@@ -7,11 +7,11 @@ use crate::page::html::{Cell, Html, duration, number, percent};
 use crate::page::svg::Svg;
 
 const LEFT: f64 = 52.0;
-const RIGHT: f64 = 414.0;
+const RIGHT: f64 = 404.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 300.0;
-/// The axis of cost begins at this share of a training.
-const LEAST: f64 = 1e-3;
+/// The axis of cost begins at this power of ten of a training.
+const FIRST_DECADE: i32 = -3;
 
 impl Comparison {
     /// The comparison as a page: one HTML file that needs no network, no script and no other file.
@@ -64,12 +64,15 @@ fn drawing(report: &Comparison, id: &str, title: &str, of: impl Fn(&ComparisonRo
     } else {
         (0.4, 1.0)
     };
-    let x = |share: f64| LEFT + (1.0 - libm::log10(share.clamp(LEAST, 1.0)) / libm::log10(LEAST)) * (RIGHT - LEFT);
+    let dearest = report.rows.iter().map(|row| row.share).fold(1.0, f64::max);
+    let last_decade = libm::ceil(libm::log10(dearest)) as i32;
+    let (first, last) = (f64::from(FIRST_DECADE), f64::from(last_decade));
+    let x = |share: f64| LEFT + (libm::log10(share).clamp(first, last) - first) / (last - first) * (RIGHT - LEFT);
     let y = |value: f64| BOTTOM - (value.clamp(low, high) - low) / (high - low).max(1e-9) * (BOTTOM - TOP);
     let told: Vec<String> =
         report.rows.iter().filter_map(|row| Some(format!("{} {} at {}", row.name, number(of(row)?), percent(row.share)))).collect();
     let mut svg = Svg::new(BOTTOM + 44.0, &format!("frontier-{id}"), title, &told.join(", "));
-    for share in [0.001, 0.01, 0.1, 1.0] {
+    for share in (FIRST_DECADE..=last_decade).map(|decade| libm::pow(10.0, f64::from(decade))) {
         svg.line("grid", [(x(share), TOP), (x(share), BOTTOM)].into_iter());
         svg.text("tick middle", (x(share), BOTTOM + 16.0), &percent(share));
     }

@@ -57,12 +57,6 @@ impl Basis {
         self.weight.len() / self.n_outputs
     }
 
-    /// What each of `n` examples brings, found side by side and returned in order.
-    fn each<T: Send>(&self, n: usize, inputs: &[f32], outputs: &[f32], find: impl Fn(&[f32], &[f32]) -> T + Sync) -> Vec<T> {
-        let (inputs, outputs) = (inputs.par_chunks_exact(inputs.len() / n), outputs.par_chunks_exact(outputs.len() / n));
-        inputs.zip(outputs).map(|(inputs, outputs)| find(inputs, outputs)).collect()
-    }
-
     /// Adds what `n` examples say to the covariances.
     pub(super) fn add_covariance(&mut self, n: usize, inputs: &[f32], outputs: &[f32]) {
         let (n_inputs, n_columns, n_outputs) = (self.n_inputs(), self.n_columns, self.n_outputs);
@@ -73,7 +67,7 @@ impl Basis {
             add_product(values.transposed(), values, &mut square);
             square
         };
-        let sums = self.each(n, inputs, outputs, |inputs, outputs| {
+        let sums = each(n, inputs, outputs, |inputs, outputs| {
             let mut columns = vec![0.0; n_inputs];
             add_columns(inputs, &mut columns);
             (square(inputs, n_inputs), columns, square(outputs, n_outputs))
@@ -106,7 +100,7 @@ impl Basis {
 
     /// Adds the squares of the gradients of `n` examples, in this basis, times `share`.
     pub(super) fn add_squares(&mut self, n: usize, inputs: &[f32], outputs: &[f32], share: f64) {
-        for in_basis in self.each(n, inputs, outputs, |inputs, outputs| self.gradient(inputs, outputs)) {
+        for in_basis in each(n, inputs, outputs, |inputs, outputs| self.gradient(inputs, outputs)) {
             self.squares.iter_mut().zip(in_basis).for_each(|(sum, value)| *sum += share * value * value);
         }
     }
@@ -174,6 +168,12 @@ impl Basis {
             self.bias.iter().for_each(|bias| to[bias.start + output] = row[n_inputs]);
         }
     }
+}
+
+/// What each of `n` examples brings, found side by side and returned in order.
+fn each<T: Send>(n: usize, inputs: &[f32], outputs: &[f32], find: impl Fn(&[f32], &[f32]) -> T + Sync) -> Vec<T> {
+    let (inputs, outputs) = (inputs.par_chunks_exact(inputs.len() / n), outputs.par_chunks_exact(outputs.len() / n));
+    inputs.zip(outputs).map(|(inputs, outputs)| find(inputs, outputs)).collect()
 }
 
 /// A square matrix times a vector.

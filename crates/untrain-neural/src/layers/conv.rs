@@ -316,24 +316,30 @@ impl Outer<'_> {
             };
             for (first, column) in (0..n_inputs).step_by(H).flat_map(|first| (0..to).step_by(tile_width).map(move |column| (first, column)))
             {
-                let (rows, width, place) = (H.min(n_inputs - first), tile_width.min(to - column), first * to + column);
-                let mut tile = Tile::<S, H, C>::load(simd, &weights[place..], to, rows, width);
-                let rights = target.chunks_exact(stride).filter_map(|right| Tile::<S, H, C>::rows(&right[column..]).first());
-                if from.is_multiple_of(H) {
-                    // All rows of the tile are channels of one tap.
-                    for (place, right) in taps.places[first / from].iter().zip(rights) {
-                        if let Some(left) = image[*place as usize * from + first % from..].first_chunk() {
+                let place = first * to + column;
+                if from.is_multiple_of(H) && stride == to {
+                    // All rows of the tile are channels of one tap, and it is full: it stays in registers.
+                    let mut tile = Tile::<S, H, C>::load(simd, &weights[place..], to, H, tile_width);
+                    for (place, right) in taps.places[first / from].iter().zip(target.chunks_exact(to)) {
+                        let left = image[*place as usize * from + first % from..].first_chunk();
+                        let right = Tile::<S, H, C>::rows(&right[column..column + tile_width]).first();
+                        if let (Some(left), Some(right)) = (left, right) {
                             tile.add(simd, left, right);
                         }
                     }
-                } else {
-                    // Rows past the last one repeat it, and are not stored.
-                    let each: [(&[u32], usize); H] = std::array::from_fn(|row| {
-                        let input = first + row.min(rows - 1);
-                        (&taps.places[input / from][..taps.target_pixels], input % from)
-                    });
-                    for (pixel, right) in rights.enumerate() {
-                        let left = std::array::from_fn(|row| image[each[row].0[pixel] as usize * from + each[row].1]);
+                    tile.store(simd, &mut weights[place..], to, H, tile_width);
+                    continue;
+                }
+                // Rows past the last one repeat it, and are not stored.
+                let (rows, width) = (H.min(n_inputs - first), tile_width.min(to - column));
+                let mut tile = Tile::<S, H, C>::load(simd, &weights[place..], to, rows, width);
+                let each: [(&[u32], usize); H] = std::array::from_fn(|row| {
+                    let input = first + row.min(rows - 1);
+                    (&taps.places[input / from][..taps.target_pixels], input % from)
+                });
+                for (pixel, right) in target.chunks_exact(stride).enumerate() {
+                    let left = std::array::from_fn(|row| image[each[row].0[pixel] as usize * from + each[row].1]);
+                    if let Some(right) = Tile::<S, H, C>::rows(&right[column..column + tile_width]).first() {
                         tile.add(simd, &left, right);
                     }
                 }

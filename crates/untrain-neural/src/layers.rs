@@ -142,7 +142,7 @@ impl Found<'_, '_> {
 
 /// The rows of some of `n` examples.
 pub(crate) fn of_examples<'a>(values: &'a [f32], n: usize, examples: &Range<usize>) -> &'a [f32] {
-    let size = values.len() / n;
+    let size = values.len() / n.max(1);
     &values[examples.start * size..examples.end * size]
 }
 

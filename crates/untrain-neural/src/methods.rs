@@ -191,9 +191,9 @@ pub trait Unlearn: Send + Sync {
     /// As [`Unlearn::unlearn`].
     fn apply(&self, network: &mut dyn Network, request: &Request<'_>) -> Result<Done>;
 
-    /// The most that the epsilons of all requests that a network served may add up to, of a method that certifies: whoever keeps account
-    /// refuses a request that would go beyond.
-    fn total_epsilon(&self) -> Option<f64> {
+    /// The epsilon that a request spends, of a method that certifies, and the most that those of one network's requests may add up to:
+    /// whoever keeps account refuses a request that would go beyond, before it costs anything.
+    fn epsilons(&self) -> Option<(f64, f64)> {
         None
     }
 

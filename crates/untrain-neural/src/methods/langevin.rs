@@ -62,8 +62,8 @@ impl Unlearn for Langevin {
         self.steps.descend(network, request, (&accountant, rate), Feed::new(request, request.retain).plain().cycle(), slopes)
     }
 
-    fn total_epsilon(&self) -> Option<f64> {
-        Some(self.steps.total_epsilon)
+    fn epsilons(&self) -> Option<(f64, f64)> {
+        Some((self.steps.epsilon, self.steps.total_epsilon))
     }
 }
 

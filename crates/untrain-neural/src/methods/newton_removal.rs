@@ -159,8 +159,8 @@ impl Unlearn for NewtonRemoval {
         removal.forget(network, request.retain)
     }
 
-    fn total_epsilon(&self) -> Option<f64> {
-        Some(self.total_epsilon)
+    fn epsilons(&self) -> Option<(f64, f64)> {
+        Some((self.epsilon, self.total_epsilon))
     }
 }
 

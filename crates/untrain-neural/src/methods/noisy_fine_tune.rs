@@ -55,8 +55,8 @@ impl Unlearn for NoisyFineTune {
         self.steps.descend(network, request, (&self.accountant(), rate), Feed::new(request, request.retain).cycle(), slopes)
     }
 
-    fn total_epsilon(&self) -> Option<f64> {
-        Some(self.steps.total_epsilon)
+    fn epsilons(&self) -> Option<(f64, f64)> {
+        Some((self.steps.epsilon, self.steps.total_epsilon))
     }
 }
 

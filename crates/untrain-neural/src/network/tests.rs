@@ -138,6 +138,19 @@ fn a_gradient_of_an_example_is_that_of_the_example_alone() {
 }
 
 #[test]
+fn a_batch_of_no_example_has_no_gradient() {
+    for network in networks() {
+        let none = batch(network.input(), 0);
+        for statistics in [Statistics::Chunk, Statistics::Remembered] {
+            let found = network.gradient(&none, statistics, &mut square(&none), true);
+            assert!(found.parameters.iter().all(|slope| *slope == 0.0) && found.inputs.is_empty());
+        }
+        network.example_gradients(&none, &|_, row| row.to_vec(), &mut |_, _| unreachable!("there is no example"));
+        network.factors(&none, &|_, row| row.to_vec(), &mut |_, _, _, _| unreachable!("there is no example"));
+    }
+}
+
+#[test]
 fn factors_multiply_to_the_gradients_of_weights() {
     for network in networks() {
         let batch = batch(network.input(), 1);

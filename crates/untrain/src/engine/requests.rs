@@ -704,17 +704,16 @@ fn unlearn(
     (before, ids, retain): (&Dataset, &[String], &Dataset),
 ) -> Result<(NeuralModel, Guarantee)> {
     let method = Method::named(name)?.with(settings.clone())?;
+    if let (Guarantee::Certified { epsilon: spent, .. }, Some((asked, limit))) = (spent, method.epsilons())
+        && spent + asked > limit
+    {
+        return Err(Error::EpsilonSpent { model: model.to_owned(), spent, asked, limit });
+    }
     let known = neural.load(state, before)?;
     let Some(network) = known.served().network.as_ref().filter(|_| !retain.is_empty()) else { return Err(Error::NothingRetained) };
     let asked = neural.unlearning(known.served(), &before.select(ids)?, retain, neural.seed)?;
     let mut moved = network.clone();
     let done = method.unlearn(&mut moved, &asked.request()).map_err(CoreError::from)?;
-    if let (Guarantee::Certified { epsilon: spent, .. }, Guarantee::Certified { epsilon: asked, .. }, Some(limit)) =
-        (spent, done.guarantee, method.total_epsilon())
-        && spent + asked > limit
-    {
-        return Err(Error::EpsilonSpent { model: model.to_owned(), spent, asked, limit });
-    }
     Ok((known.with_network(moved, retain), done.guarantee))
 }
 

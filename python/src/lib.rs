@@ -12,6 +12,7 @@ mod store;
 mod table;
 mod training;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use untrain_core::Seed;
 use untrain_exact::Seat;
@@ -19,6 +20,7 @@ use untrain_exact::Seat;
 /// The native module.
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    choose_device()?;
     module.add_class::<model::Model>()?;
     module.add_class::<records::Records>()?;
     module.add_class::<store::Store>()?;
@@ -27,6 +29,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(seats, module)?)?;
     module.add_function(wrap_pyfunction!(store::check, module)?)?;
     module.add_function(wrap_pyfunction!(training::fit_units, module)?)
+}
+
+/// Computes networks where the environment says, as the command line does; a GPU needs the feature `cuda` of this crate.
+fn choose_device() -> PyResult<()> {
+    let Ok(name) = std::env::var("UNTRAIN_DEVICE") else { return Ok(()) };
+    let device = name.parse().map_err(|error| PyValueError::new_err(format!("UNTRAIN_DEVICE: {error}")))?;
+    untrain_neural::device::choose(device).map_err(|error| PyValueError::new_err(format!("UNTRAIN_DEVICE: {error}")))
 }
 
 /// The shard and the slice of each id, as the learner "sisa" has them with this seed.

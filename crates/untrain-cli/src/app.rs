@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 use untrain::{Access, Engine, OpenOptions};
+use untrain_neural::device::Device;
 
 use crate::commands::Verb;
 use crate::failure::{self, Usage};
@@ -31,6 +33,10 @@ pub(crate) struct Cli {
     /// How many threads to work with; all cores if not given. The bytes of models do not depend on it
     #[arg(long, value_name = "N", global = true, help_heading = EVERYWHERE, value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
+    /// Where to compute networks: `auto` takes a GPU for batches that are worth it, if this program was built for GPUs and finds
+    /// one. The bytes of models do not depend on it
+    #[arg(long, env = "UNTRAIN_DEVICE", hide_env_values = true, value_name = "DEVICE", default_value = "auto", value_parser = devices(), global = true, help_heading = EVERYWHERE)]
+    device: Device,
     /// How long to wait for others who use the store
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, global = true, help_heading = EVERYWHERE)]
     wait: Duration,
@@ -76,9 +82,13 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { failure::USAGE } else { 0 });
         }
     };
-    let Cli { store, json, quiet, threads, wait, passphrase_file, verb } = cli;
+    let Cli { store, json, quiet, threads, device, wait, passphrase_file, verb } = cli;
     let app = App { store, json, words: Words::new(quiet), screen: Screen, wait, passphrase_file };
-    match threads.map_or(Ok(()), limit_threads).and_then(|()| verb.run(&app)) {
+    let outcome = threads.map_or(Ok(()), limit_threads).and_then(|()| choose(device)).and_then(|()| verb.run(&app));
+    if let (Ok(_), Some(notice)) = (&outcome, untrain_neural::device::notice()) {
+        app.words.say(&notice);
+    }
+    match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
         Err(error) => failure::report(&error),
@@ -134,6 +144,14 @@ pub(crate) fn json<R: Serialize>(report: &R) -> anyhow::Result<String> {
 fn limit_threads(n: u32) -> anyhow::Result<()> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(n as usize).build_global();
     pool.map_err(|error| Usage::new(format!("cannot work with {n} threads: {error}")).into())
+}
+
+fn choose(device: Device) -> anyhow::Result<()> {
+    Ok(untrain_neural::device::choose(device).map_err(untrain_core::Error::from).map_err(untrain::Error::from)?)
+}
+
+fn devices() -> impl TypedValueParser<Value = Device> {
+    PossibleValuesParser::new(Device::ALL.map(|(name, _)| name)).try_map(|name| name.parse::<Device>())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -47,6 +47,9 @@ pub(crate) struct Blueprint {
     pub(crate) layers: Chain,
     pub(crate) parameters: Layout,
     pub(crate) buffers: Layout,
+    /// How many chunks of a batch a GPU has room for, as far as is known.
+    #[cfg(feature = "cuda")]
+    pub(crate) chunks_on_gpu: std::sync::atomic::AtomicUsize,
 }
 
 impl Architecture {

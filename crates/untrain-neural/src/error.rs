@@ -17,6 +17,9 @@ pub enum Error {
         /// The loss.
         loss: f64,
     },
+    /// A GPU was asked for, and cannot be used.
+    #[error("networks cannot be computed on a GPU: {0}")]
+    Device(String),
     /// What the core refuses.
     #[error(transparent)]
     Core(#[from] untrain_core::Error),
@@ -28,6 +31,10 @@ impl From<Error> for untrain_core::Error {
             Error::Core(error) => error,
             Error::Diverged { .. } => {
                 let hint = "use a smaller learning_rate; the last good parameters were kept".to_owned();
+                Self::Unfit { reason: error.to_string(), hint }
+            }
+            Error::Device(_) => {
+                let hint = "the processor makes the same bytes: `--device cpu`".to_owned();
                 Self::Unfit { reason: error.to_string(), hint }
             }
         }

@@ -158,6 +158,24 @@ pub(crate) trait Layer: Debug + Send + Sync {
     ///
     /// Statistics are those that are remembered.
     fn tangent(&self, pass: Pass<'_>, direction: &[f32], input: Vec<f32>, rate: Vec<f32>) -> (Vec<f32>, Vec<f32>);
+
+    /// Which layer it is.
+    #[cfg(feature = "cuda")]
+    fn kind(&self) -> Kind<'_>;
+}
+
+/// A layer by its kind, for who computes it elsewhere.
+#[cfg(feature = "cuda")]
+pub(crate) enum Kind<'a> {
+    Linear(&'a linear::Linear),
+    Conv(&'a conv::Conv),
+    Norm(&'a norm::BatchNorm),
+    Relu,
+    MaxPool(&'a pool::MaxPool),
+    MeanPool(&'a pool::MeanPool),
+    Flatten(&'a pool::Flatten),
+    Residual(&'a residual::Residual),
+    Chain(&'a Chain),
 }
 
 /// Layers one after another.
@@ -176,6 +194,11 @@ impl Layer for Chain {
 
     fn tangent(&self, pass: Pass<'_>, direction: &[f32], input: Vec<f32>, rate: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
         self.0.iter().fold((input, rate), |(values, rate), layer| layer.tangent(pass, direction, values, rate))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn kind(&self) -> Kind<'_> {
+        Kind::Chain(self)
     }
 }
 

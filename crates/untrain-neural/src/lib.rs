@@ -5,6 +5,7 @@
 mod architecture;
 mod augment;
 mod batch;
+pub mod device;
 mod encode;
 mod error;
 mod examples;

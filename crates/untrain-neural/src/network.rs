@@ -11,7 +11,11 @@ use untrain_core::{Reader, Result, Seed, Writer};
 
 use crate::architecture::{Architecture, Blueprint};
 use crate::batch::{Batch, Logits};
+#[cfg(feature = "cuda")]
+use crate::device;
 use crate::initial;
+#[cfg(feature = "cuda")]
+use crate::layers::Chain;
 use crate::layers::{Found, Layer as _, Pass, Shape, Statistics, Tape};
 use crate::layout::{Entry, Layout};
 use crate::memory;
@@ -127,6 +131,17 @@ impl Layered {
         self.chunk
     }
 
+    #[cfg(feature = "cuda")]
+    pub(crate) fn layers(&self) -> &Chain {
+        &self.blueprint.layers
+    }
+
+    /// How many chunks a GPU had room for.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn chunks_on_gpu(&self) -> &std::sync::atomic::AtomicUsize {
+        &self.blueprint.chunks_on_gpu
+    }
+
     /// The parameters and the remembered statistics by name, in the order in which they are written.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&Entry, &[f32])> {
         let parameters = self.layout().entries().iter().map(|entry| (entry, &self.parameters()[entry.range.clone()]));
@@ -177,7 +192,7 @@ impl Layered {
     }
 
     /// The examples of each chunk: as many chunks as needed, and none smaller than another by more than one.
-    fn chunks(&self, n: usize) -> Vec<Range<usize>> {
+    pub(crate) fn chunks(&self, n: usize) -> Vec<Range<usize>> {
         let parts = n.div_ceil(self.chunk).max(1);
         (0..parts).map(|part| part * n / parts..(part + 1) * n / parts).collect()
     }
@@ -238,6 +253,10 @@ impl Network for Layered {
     }
 
     fn features(&self, batch: &Batch) -> Logits {
+        #[cfg(feature = "cuda")]
+        if let Some(found) = device::tried(self, batch.len(), |gpu| device::features(gpu, self, batch)) {
+            return found;
+        }
         let layers = &self.blueprint.layers.0;
         let parts = self.chunks(batch.len()).into_par_iter().map(|chunk| {
             let pass = self.pass(Statistics::Remembered, chunk.len());
@@ -249,6 +268,10 @@ impl Network for Layered {
     }
 
     fn logits(&self, batch: &Batch) -> Logits {
+        #[cfg(feature = "cuda")]
+        if let Some(found) = device::tried(self, batch.len(), |gpu| device::logits(gpu, self, batch)) {
+            return found;
+        }
         let parts = self.chunks(batch.len()).into_par_iter().map(|chunk| {
             let pass = self.pass(Statistics::Remembered, chunk.len());
             self.blueprint.layers.forward(pass, batch.values(chunk).to_vec(), None)
@@ -256,50 +279,18 @@ impl Network for Layered {
         Logits::new(self.n_classes(), parts.collect::<Vec<_>>().concat())
     }
 
+    #[cfg(not(feature = "cuda"))]
     fn gradient(&self, batch: &Batch, statistics: Statistics, loss: &mut Loss<'_>, wanted: bool) -> Gradient {
-        let chunks = self.chunks(batch.len());
-        let forward = |chunk: &Range<usize>| {
-            let mut tape = Tape::default();
-            let pass = self.pass(statistics, chunk.len());
-            let logits = self.blueprint.layers.forward(pass, batch.values(chunk.clone()).to_vec(), Some(&mut tape));
-            (logits, tape)
-        };
-        // What backward needs of all chunks is kept if there is room for it. Else it is computed once more, to the same bits.
-        let size = *self.tape_size.get_or_init(|| forward(&(0..batch.len().min(1))).1.size());
-        let largest = chunks.iter().map(Range::len).max().unwrap_or(0);
-        let at_once = (memory::for_tapes() / (size * largest).max(1)).max(rayon::current_num_threads());
-        let whole = at_once >= chunks.len();
-        let kept: Vec<(Vec<f32>, Tape)> = chunks
-            .par_iter()
-            .map(|chunk| {
-                let (logits, tape) = forward(chunk);
-                (logits, if whole { tape } else { Tape::default() })
-            })
-            .collect();
-        let (logits, tapes): (Vec<Vec<f32>>, Vec<Tape>) = kept.into_iter().unzip();
-        let (value, gradient) = loss(&Logits::new(self.n_classes(), logits.concat()));
-        let mut found = Gradient { loss: value, parameters: Vec::new(), inputs: Vec::new(), statistics: Vec::new() };
-        let mut tapes = whole.then_some(tapes);
-        for wave in chunks.chunks(at_once) {
-            let tapes = tapes.take().unwrap_or_else(|| wave.par_iter().map(|chunk| forward(chunk).1).collect());
-            self.add_seen(&tapes, chunks.len(), &mut found.statistics);
-            let backward = |(chunk, tape): (&Range<usize>, Tape)| {
-                let (pass, mut parameters) = (self.pass(statistics, chunk.len()), vec![0.0; self.parameters.len()]);
-                let logits = gradient.rows(chunk.clone()).to_vec();
-                let inputs = self.backward(pass, tape, logits, Found::Sum(&mut parameters), wanted);
-                (parameters, inputs)
-            };
-            let parts: Vec<(Vec<f32>, Vec<f32>)> = wave.par_iter().zip(tapes).map(backward).collect();
-            for (parameters, inputs) in parts {
-                found.inputs.extend(inputs);
-                if found.parameters.is_empty() {
-                    found.parameters = parameters;
-                } else {
-                    found.parameters.iter_mut().zip(parameters).for_each(|(total, value)| *total += value);
-                }
-            }
-        }
-        found
+        self.gradient_here(batch, statistics, loss, wanted)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn gradient(&self, batch: &Batch, statistics: Statistics, loss: &mut Loss<'_>, wanted: bool) -> Gradient {
+        // A GPU that fails half way must not make the loss be asked for twice.
+        let mut told = None;
+        let mut once = |logits: &Logits| told.get_or_insert_with(|| loss(logits)).clone();
+        let found = device::tried(self, batch.len(), |gpu| device::gradient(gpu, self, batch, statistics, &mut once, wanted));
+        found.unwrap_or_else(|| self.gradient_here(batch, statistics, &mut once, wanted))
     }
 
     fn example_gradients(&self, batch: &Batch, loss: &ExampleLoss<'_>, visit: &mut dyn FnMut(usize, &[f32])) {
@@ -339,6 +330,55 @@ impl Network for Layered {
 }
 
 impl Layered {
+    /// [`Network::gradient`] on the processor.
+    pub(crate) fn gradient_here(&self, batch: &Batch, statistics: Statistics, loss: &mut Loss<'_>, wanted: bool) -> Gradient {
+        let chunks = self.chunks(batch.len());
+        let forward = |chunk: &Range<usize>| {
+            let mut tape = Tape::default();
+            let pass = self.pass(statistics, chunk.len());
+            let logits = self.blueprint.layers.forward(pass, batch.values(chunk.clone()).to_vec(), Some(&mut tape));
+            (logits, tape)
+        };
+        // What backward needs of all chunks is kept if there is room for it. Else it is computed once more, to the same bits.
+        let size = *self.tape_size.get_or_init(|| forward(&(0..batch.len().min(1))).1.size());
+        let largest = chunks.iter().map(Range::len).max().unwrap_or(0);
+        let at_once = (memory::for_tapes() / (size * largest).max(1)).max(rayon::current_num_threads());
+        let whole = at_once >= chunks.len();
+        let kept: Vec<(Vec<f32>, Tape)> = chunks
+            .par_iter()
+            .map(|chunk| {
+                let (logits, tape) = forward(chunk);
+                (logits, if whole { tape } else { Tape::default() })
+            })
+            .collect();
+        let (logits, tapes): (Vec<Vec<f32>>, Vec<Tape>) = kept.into_iter().unzip();
+        let (value, gradient) = loss(&Logits::new(self.n_classes(), logits.concat()));
+        let mut found = Gradient { loss: value, parameters: Vec::new(), inputs: Vec::new(), statistics: Vec::new() };
+        let mut tapes = whole.then_some(tapes);
+        for wave in chunks.chunks(at_once) {
+            let tapes = tapes.take().unwrap_or_else(|| wave.par_iter().map(|chunk| forward(chunk).1).collect());
+            self.add_seen(&tapes, chunks.len(), &mut found.statistics);
+            let backward = |(chunk, tape): (&Range<usize>, Tape)| {
+                let (pass, mut parameters) = (self.pass(statistics, chunk.len()), vec![0.0; self.parameters.len()]);
+                let logits = gradient.rows(chunk.clone()).to_vec();
+                let inputs = self.backward(pass, tape, logits, Found::Sum(&mut parameters), wanted);
+                (parameters, inputs)
+            };
+            let parts: Vec<(Vec<f32>, Vec<f32>)> = wave.par_iter().zip(tapes).map(backward).collect();
+            for (parameters, inputs) in parts {
+                if wanted {
+                    found.inputs.extend(inputs);
+                }
+                if found.parameters.is_empty() {
+                    found.parameters = parameters;
+                } else {
+                    found.parameters.iter_mut().zip(parameters).for_each(|(total, value)| *total += value);
+                }
+            }
+        }
+        found
+    }
+
     /// Adds to the mean over `n` chunks of what normalisation saw.
     fn add_seen(&self, tapes: &[Tape], n: usize, mean: &mut Vec<f32>) {
         if tapes.iter().any(|tape| !tape.statistics.is_empty()) {

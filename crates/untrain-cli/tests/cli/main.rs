@@ -3,6 +3,7 @@
 
 mod audit;
 mod demo;
+mod device;
 mod export;
 mod forget;
 mod images;

@@ -143,6 +143,10 @@ fn help_says_what_there_is() {
       -q, --quiet                   Say nothing on standard error but errors
           --threads <N>             How many threads to work with; all cores if not given. The bytes of
                                     models do not depend on it
+          --device <DEVICE>         Where to compute networks: `auto` takes a GPU for batches that are
+                                    worth it, if this program was built for GPUs and finds one. The
+                                    bytes of models do not depend on it [env: UNTRAIN_DEVICE] [default:
+                                    auto] [possible values: auto, cpu, cuda]
           --wait <SECONDS>          How long to wait for others who use the store [default: 10]
           --passphrase-file <FILE>  A file whose first line opens the private keys of the store, and
                                     encrypts those of a new one [env: UNTRAIN_PASSPHRASE_FILE]
@@ -245,6 +249,14 @@ fn help_of_a_verb_says_what_it_takes() {
           --threads <N>
               How many threads to work with; all cores if not given. The bytes of models do not depend
               on it
+
+          --device <DEVICE>
+              Where to compute networks: `auto` takes a GPU for batches that are worth it, if this
+              program was built for GPUs and finds one. The bytes of models do not depend on it
+              
+              [env: UNTRAIN_DEVICE]
+              [default: auto]
+              [possible values: auto, cpu, cuda]
 
           --wait <SECONDS>
               How long to wait for others who use the store

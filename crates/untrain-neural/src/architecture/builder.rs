@@ -100,7 +100,15 @@ impl Builder {
 
     pub(super) fn finish(self, input: Shape, n_classes: usize) -> Blueprint {
         let Self { layers, parameters, buffers, shape: _, block: _ } = self;
-        Blueprint { input, n_classes, layers: Chain(layers), parameters, buffers }
+        Blueprint {
+            input,
+            n_classes,
+            layers: Chain(layers),
+            parameters,
+            buffers,
+            #[cfg(feature = "cuda")]
+            chunks_on_gpu: usize::MAX.into(),
+        }
     }
 
     fn push(&mut self, layer: impl Layer + 'static) {

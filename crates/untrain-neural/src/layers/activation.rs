@@ -26,4 +26,9 @@ impl Layer for Relu {
         rate.iter_mut().zip(&input).for_each(|(rate, value)| *rate = if *value > 0.0 { *rate } else { 0.0 });
         (self.forward(pass, input, None), rate)
     }
+
+    #[cfg(feature = "cuda")]
+    fn kind(&self) -> super::Kind<'_> {
+        super::Kind::Relu
+    }
 }

@@ -21,11 +21,13 @@ pub(crate) struct Conv {
     input: Shape,
     output: Shape,
     size: usize,
-    weight: Range<usize>,
-    bias: Option<Range<usize>>,
+    pub(crate) weight: Range<usize>,
+    pub(crate) bias: Option<Range<usize>>,
     /// Which pixel of the input each tap of each output reads, and of the output each tap of each input.
     forward: Taps,
     backward: Taps,
+    #[cfg(feature = "cuda")]
+    pub(crate) on_gpu: crate::device::BothTaps,
 }
 
 /// For each tap and each pixel of a target a pixel of the source.
@@ -53,7 +55,28 @@ impl Conv {
         let backward = Taps::new(output, input, size, |at, tap| {
             (at + padding).checked_sub(tap).filter(|distance| distance % stride == 0).map(|distance| distance / stride)
         });
-        Self { input, output, size, weight, bias, forward, backward }
+        Self {
+            input,
+            output,
+            size,
+            weight,
+            bias,
+            forward,
+            backward,
+            #[cfg(feature = "cuda")]
+            on_gpu: crate::device::BothTaps::new(),
+        }
+    }
+
+    #[cfg(feature = "cuda")]
+    pub(crate) fn input(&self) -> Shape {
+        self.input
+    }
+
+    /// For each tap and each pixel of the target the pixel of the source: forwards, and backwards.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn both_places(&self) -> [Vec<u32>; 2] {
+        [&self.forward, &self.backward].map(|taps| taps.places.iter().flat_map(|places| &places[..taps.target_pixels]).copied().collect())
     }
 
     pub(crate) fn output(&self) -> Shape {
@@ -137,6 +160,11 @@ impl Layer for Conv {
         self.apply(direction, pass.n, &input, &mut change);
         self.apply(pass.parameters, pass.n, &rate, &mut change);
         (self.forward(pass, input, None), change)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn kind(&self) -> super::Kind<'_> {
+        super::Kind::Conv(self)
     }
 }
 

@@ -55,4 +55,9 @@ impl Layer for Linear {
         add_product(Matrix::new(&rate, pass.n, self.n_inputs), self.matrix(pass.parameters).transposed(), &mut change);
         (self.forward(pass, input, None), change)
     }
+
+    #[cfg(feature = "cuda")]
+    fn kind(&self) -> super::Kind<'_> {
+        super::Kind::Linear(self)
+    }
 }

@@ -113,6 +113,11 @@ impl Layer for BatchNorm {
         }
         (self.forward(pass, input, None), rate)
     }
+
+    #[cfg(feature = "cuda")]
+    fn kind(&self) -> super::Kind<'_> {
+        super::Kind::Norm(self)
+    }
 }
 
 /// The means of `term` over the rows of a matrix, in an order that its size alone decides.

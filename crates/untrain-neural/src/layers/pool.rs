@@ -72,6 +72,11 @@ impl Layer for MaxPool {
         let pick = |values: &[f32]| places.iter().map(|place| values[*place as usize]).collect();
         (pick(&input), pick(&rate))
     }
+
+    #[cfg(feature = "cuda")]
+    fn kind(&self) -> super::Kind<'_> {
+        super::Kind::MaxPool(self)
+    }
 }
 
 impl MeanPool {
@@ -103,6 +108,11 @@ impl Layer for MeanPool {
     fn tangent(&self, _: Pass<'_>, _: &[f32], input: Vec<f32>, rate: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
         (self.mean(&input), self.mean(&rate))
     }
+
+    #[cfg(feature = "cuda")]
+    fn kind(&self) -> super::Kind<'_> {
+        super::Kind::MeanPool(self)
+    }
 }
 
 impl Flatten {
@@ -131,5 +141,10 @@ impl Layer for Flatten {
 
     fn tangent(&self, _: Pass<'_>, _: &[f32], input: Vec<f32>, rate: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
         (self.turn(&input, true), self.turn(&rate, true))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn kind(&self) -> super::Kind<'_> {
+        super::Kind::Flatten(self)
     }
 }

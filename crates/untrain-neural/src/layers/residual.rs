@@ -96,6 +96,11 @@ impl Layer for Residual {
         }
         (output, change)
     }
+
+    #[cfg(feature = "cuda")]
+    fn kind(&self) -> super::Kind<'_> {
+        super::Kind::Residual(self)
+    }
 }
 
 fn add(sum: &mut [f32], values: &[f32]) {

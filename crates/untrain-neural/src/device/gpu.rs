@@ -1,0 +1,357 @@
+//! Networks on a GPU: each layer as operations of [`untrain_cuda`], each with the bits that the layer's own code has.
+
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
+
+use untrain_cuda::{Buffer, Chunks, Error, Gpu, Gradients, Norm, Padded, Places, Result, Statistics as Seen, Taps};
+
+use crate::batch::{Batch, Logits};
+use crate::layers::conv::Conv;
+use crate::layers::norm::BatchNorm;
+use crate::layers::residual::{Residual, Shortcut};
+use crate::layers::{Chain, Kind, Layer, Shape, Statistics};
+use crate::network::{Gradient, Layered, Loss, Network as _};
+
+/// So many chunks a grid has at most.
+const MOST_CHUNKS: usize = 65_535;
+
+/// What a pass over some chunks reads.
+struct Pass<'a> {
+    gpu: &'a Gpu,
+    parameters: &'a Buffer,
+    buffers: &'a Buffer,
+    statistics: Statistics,
+    chunks: &'a Chunks,
+}
+
+/// What forward leaves for backward.
+enum Kept {
+    Values(Rc<Buffer>),
+    Places(Places),
+    Normal(Buffer, Seen),
+}
+
+/// Which pixels the taps of a convolution read, forwards and backwards, on the GPU.
+pub(crate) type BothTaps = OnceLock<(Taps, Taps)>;
+
+/// How many multiply-adds a forward pass of an example takes.
+pub(crate) fn products(network: &Layered) -> usize {
+    fn of(layer: &dyn Layer) -> usize {
+        match layer.kind() {
+            Kind::Chain(chain) => chain.0.iter().map(|layer| of(layer.as_ref())).sum(),
+            Kind::Residual(Residual { main, shortcut }) => of(main) + if let Shortcut::Projected(chain) = shortcut { of(chain) } else { 0 },
+            Kind::Linear(linear) => linear.weight.len(),
+            Kind::Conv(conv) => conv.weight.len() * conv.output().pixels(),
+            Kind::Norm(_) | Kind::Relu | Kind::MaxPool(_) | Kind::MeanPool(_) | Kind::Flatten(_) => 0,
+        }
+    }
+    of(network.layers())
+}
+
+pub(crate) fn logits(gpu: &Gpu, network: &Layered, batch: &Batch) -> Result<Logits> {
+    Ok(Logits::new(network.n_classes(), outputs(gpu, network, batch, network.layers().0.len())?))
+}
+
+pub(crate) fn features(gpu: &Gpu, network: &Layered, batch: &Batch) -> Result<Logits> {
+    let values = outputs(gpu, network, batch, network.layers().0.len() - 1)?;
+    Ok(Logits::new(values.len() / batch.len(), values))
+}
+
+/// What the first layers make of examples, with the statistics that are remembered.
+fn outputs(gpu: &Gpu, network: &Layered, batch: &Batch, n_layers: usize) -> Result<Vec<f32>> {
+    let (parameters, buffers) = (gpu.upload(network.parameters())?, gpu.upload(network.buffers())?);
+    in_waves(network, batch, |waves| {
+        let mut values = Vec::new();
+        for wave in waves {
+            let (start, chunks) = (wave[0].start, chunks(gpu, wave)?);
+            let pass = Pass { gpu, parameters: &parameters, buffers: &buffers, statistics: Statistics::Remembered, chunks: &chunks };
+            let input = gpu.upload(batch.values(start..start + chunks.examples()))?;
+            values.extend(gpu.download(&*pass.forward(&network.layers().0[..n_layers], input.into(), None)?)?);
+        }
+        Ok(values)
+    })
+}
+
+pub(crate) fn gradient(
+    gpu: &Gpu,
+    network: &Layered,
+    batch: &Batch,
+    statistics: Statistics,
+    loss: &mut Loss<'_>,
+    wanted: bool,
+) -> Result<Gradient> {
+    let (parameters, buffers) = (gpu.upload(network.parameters())?, gpu.upload(network.buffers())?);
+    let n_parameters = network.parameters().len();
+    let n_seen = if statistics == Statistics::Chunk { network.buffers().len() } else { 0 };
+    let layers = &network.layers().0;
+    // Logits have the same bits however many waves they take, so that the loss of a batch is asked for once.
+    let mut told: Option<(f64, Logits)> = None;
+    in_waves(network, batch, |waves| {
+        let forward = |wave: &[Range<usize>]| {
+            let (start, chunks) = (wave[0].start, chunks(gpu, wave)?);
+            let mut tape = Vec::new();
+            let pass = Pass { gpu, parameters: &parameters, buffers: &buffers, statistics, chunks: &chunks };
+            let input = gpu.upload(batch.values(start..start + chunks.examples()))?;
+            let logits = gpu.download(&*pass.forward(layers, input.into(), Some(&mut tape))?)?;
+            Ok((logits, tape, chunks))
+        };
+        let mut kept = None;
+        if told.is_none() {
+            let mut logits = Vec::new();
+            for wave in waves {
+                let (some, tape, chunks) = forward(wave)?;
+                logits.extend(some);
+                kept = (waves.len() == 1).then_some((tape, chunks));
+            }
+            told = Some(loss(&Logits::new(network.n_classes(), logits)));
+        }
+        let Some((value, slopes)) = &told else { unreachable!("it was told above") };
+        let seen = gpu.zeros(n_seen)?;
+        let (mut total, mut inputs) = (None, Vec::new());
+        for wave in waves {
+            let (mut tape, chunks) =
+                if let Some(kept) = kept.take() { kept } else { forward(wave).map(|(_, tape, chunks)| (tape, chunks))? };
+            let pass = Pass { gpu, parameters: &parameters, buffers: &buffers, statistics, chunks: &chunks };
+            let n_chunks = waves.iter().map(|wave| wave.len()).sum();
+            if statistics == Statistics::Chunk {
+                pass.see(network.layers(), &tape, (&seen, n_chunks))?;
+            }
+            let found = gpu.gradients(&chunks, n_parameters)?;
+            let output = gpu.upload(slopes.rows(wave[0].start..wave[0].start + chunks.examples()))?;
+            if let Some(slopes) = pass.backward(layers, &mut tape, output.into(), &found, wanted)? {
+                inputs.extend(gpu.download(&slopes)?);
+            }
+            total = Some(gpu.total(&found, &chunks, total)?);
+        }
+        let parameters = total.map_or_else(|| Ok(Vec::new()), |total| gpu.download(&total))?;
+        let statistics = if n_seen > 0 { gpu.download(&seen)? } else { Vec::new() };
+        Ok(Gradient { loss: *value, parameters, inputs, statistics })
+    })
+}
+
+fn chunks(gpu: &Gpu, wave: &[Range<usize>]) -> Result<Chunks> {
+    let start = wave[0].start;
+    gpu.chunks(&wave.iter().map(|chunk| chunk.start - start..chunk.end - start).collect::<Vec<_>>())
+}
+
+/// Lets `work` go through the chunks of a batch in waves that the memory has room for: half as many chunks a wave where it had not.
+fn in_waves<T>(network: &Layered, batch: &Batch, mut work: impl FnMut(&[&[Range<usize>]]) -> Result<T>) -> Result<T> {
+    let all = network.chunks(batch.len());
+    let at_once = network.chunks_on_gpu();
+    loop {
+        let n = at_once.load(Ordering::Relaxed).clamp(1, MOST_CHUNKS);
+        match work(&all.chunks(n).collect::<Vec<_>>()) {
+            Err(Error::OutOfMemory { .. } | Error::TooLarge(_)) if n.min(all.len()) > 1 => {
+                at_once.store(n.min(all.len()).div_ceil(2), Ordering::Relaxed);
+            }
+            other => return other,
+        }
+    }
+}
+
+impl Pass<'_> {
+    fn forward(&self, layers: &[Box<dyn Layer>], input: Rc<Buffer>, mut tape: Option<&mut Vec<Kept>>) -> Result<Rc<Buffer>> {
+        layers.iter().try_fold(input, |values, layer| self.layer(layer.as_ref(), values, tape.as_deref_mut()))
+    }
+
+    fn layer(&self, layer: &dyn Layer, input: Rc<Buffer>, mut tape: Option<&mut Vec<Kept>>) -> Result<Rc<Buffer>> {
+        let gpu = self.gpu;
+        let mut keep = |kept| {
+            if let Some(tape) = tape.as_deref_mut() {
+                tape.push(kept);
+            }
+        };
+        let output = match layer.kind() {
+            Kind::Linear(linear) => {
+                let turned = gpu.turned(self.parameters, linear.weight.clone(), (linear.n_outputs, linear.n_inputs), false)?;
+                let bias = (self.parameters, Some(linear.bias.start));
+                let output = gpu.windows(&linear_taps(gpu)?, (&input, linear.n_inputs), &turned, bias, linear.n_outputs)?;
+                keep(Kept::Values(input));
+                output
+            }
+            Kind::Conv(conv) => {
+                let (from, to) = channels(conv);
+                let turned = gpu.turned(self.parameters, conv.weight.clone(), (to, from), false)?;
+                let bias = (self.parameters, conv.bias.as_ref().map(|bias| bias.start));
+                let output = gpu.windows(&taps(gpu, conv)?.0, (&input, from), &turned, bias, to)?;
+                keep(Kept::Values(input));
+                output
+            }
+            Kind::Norm(norm) => {
+                let norm = self.norm(norm, &input);
+                let statistics = match self.statistics {
+                    Statistics::Chunk => gpu.statistics(&input, norm, self.chunks)?,
+                    Statistics::Remembered => gpu.remembered(self.buffers, norm, self.chunks)?,
+                };
+                let (normal, output) = gpu.normalised(&input, &statistics, self.parameters, norm, self.chunks)?;
+                keep(Kept::Normal(normal, statistics));
+                output
+            }
+            Kind::Relu => {
+                let output = Rc::new(gpu.relu(&input)?);
+                keep(Kept::Values(Rc::clone(&output)));
+                return Ok(output);
+            }
+            Kind::MaxPool(pool) => {
+                let (output, places) = gpu.max_pool(&input, sides(pool.input))?;
+                keep(Kept::Places(places));
+                output
+            }
+            Kind::MeanPool(pool) => gpu.mean_pool(&input, (pool.input.pixels(), pool.input.channels))?,
+            Kind::Flatten(flatten) => gpu.flattened(&input, (flatten.input.pixels(), flatten.input.channels), false)?,
+            Kind::Residual(Residual { main, shortcut }) => {
+                let output = self.forward(&main.0, Rc::clone(&input), tape.as_deref_mut())?;
+                match shortcut {
+                    Shortcut::Same => gpu.sum(&output, &input)?,
+                    Shortcut::Padded { input: from, output: to } => gpu.sum_padded(&output, &input, padded(*from, *to), false)?,
+                    Shortcut::Projected(chain) => gpu.sum(&output, &*self.forward(&chain.0, input, tape)?)?,
+                }
+            }
+            Kind::Chain(chain) => return self.forward(&chain.0, input, tape),
+        };
+        Ok(output.into())
+    }
+
+    /// From the slopes at the outputs to those at the inputs, if they are `wanted`.
+    fn backward(
+        &self,
+        layers: &[Box<dyn Layer>],
+        tape: &mut Vec<Kept>,
+        output: Rc<Buffer>,
+        found: &Gradients,
+        wanted: bool,
+    ) -> Result<Option<Rc<Buffer>>> {
+        layers.iter().enumerate().rev().try_fold(Some(output), |slopes, (i, layer)| {
+            let Some(slopes) = slopes else { unreachable!("all but the first layer were asked for them") };
+            self.layer_backward(layer.as_ref(), tape, slopes, found, wanted || i > 0)
+        })
+    }
+
+    fn layer_backward(
+        &self,
+        layer: &dyn Layer,
+        tape: &mut Vec<Kept>,
+        slopes: Rc<Buffer>,
+        found: &Gradients,
+        wanted: bool,
+    ) -> Result<Option<Rc<Buffer>>> {
+        let (gpu, chunks) = (self.gpu, self.chunks);
+        let gradient = match layer.kind() {
+            Kind::Linear(linear) => {
+                let (input, taps) = (values(tape), linear_taps(gpu)?);
+                let (from, to) = (linear.n_inputs, linear.n_outputs);
+                gpu.outer(&taps, (&input, from), (&slopes, to), chunks, (found, linear.weight.clone(), false))?;
+                gpu.column_sums(&slopes, chunks, found, linear.bias.clone())?;
+                if !wanted {
+                    return Ok(None);
+                }
+                let turned = gpu.turned(self.parameters, linear.weight.clone(), (to, from), true)?;
+                gpu.windows(&taps, (&slopes, to), &turned, (self.parameters, None), from)?
+            }
+            Kind::Conv(conv) => {
+                let (input, (forward, backward), (from, to)) = (values(tape), taps(gpu, conv)?, channels(conv));
+                gpu.outer(forward, (&input, from), (&slopes, to), chunks, (found, conv.weight.clone(), true))?;
+                if let Some(bias) = &conv.bias {
+                    gpu.column_sums(&slopes, chunks, found, bias.clone())?;
+                }
+                if !wanted {
+                    return Ok(None);
+                }
+                let turned = gpu.turned(self.parameters, conv.weight.clone(), (to, from), true)?;
+                gpu.windows(backward, (&slopes, to), &turned, (self.parameters, None), from)?
+            }
+            Kind::Norm(norm) => {
+                let Some(Kept::Normal(normal, statistics)) = tape.pop() else { unreachable!("a layer popped what another pushed") };
+                let (norm, of_chunk) = (self.norm(norm, &slopes), self.statistics == Statistics::Chunk);
+                gpu.normalised_backward(&slopes, &normal, (&statistics, of_chunk), self.parameters, norm, chunks, found)?
+            }
+            Kind::Relu => gpu.relu_backward(&values(tape), &slopes)?,
+            Kind::MaxPool(pool) => {
+                let Some(Kept::Places(places)) = tape.pop() else { unreachable!("a layer popped what another pushed") };
+                gpu.max_pool_backward(&slopes, &places, chunks.examples() * pool.input.len())?
+            }
+            Kind::MeanPool(pool) => gpu.mean_pool_backward(&slopes, (pool.input.pixels(), pool.input.channels))?,
+            Kind::Flatten(flatten) => gpu.flattened(&slopes, (flatten.input.pixels(), flatten.input.channels), true)?,
+            Kind::Residual(Residual { main, shortcut }) => {
+                let side = match shortcut {
+                    Shortcut::Projected(chain) => self.backward(&chain.0, tape, Rc::clone(&slopes), found, wanted)?,
+                    Shortcut::Same | Shortcut::Padded { .. } => Some(Rc::clone(&slopes)),
+                };
+                let (Some(gradient), Some(side)) = (self.backward(&main.0, tape, slopes, found, wanted)?, side) else { return Ok(None) };
+                match shortcut {
+                    Shortcut::Padded { input, output } => gpu.sum_padded(&gradient, &side, padded(*input, *output), true)?,
+                    Shortcut::Same | Shortcut::Projected(_) => gpu.sum(&gradient, &side)?,
+                }
+            }
+            Kind::Chain(chain) => return self.backward(&chain.0, tape, slopes, found, wanted),
+        };
+        Ok(wanted.then(|| gradient.into()))
+    }
+
+    /// Adds what normalisation saw, layer after layer as the tape has it, to the means over `n` chunks.
+    fn see(&self, layers: &Chain, tape: &[Kept], seen: (&Buffer, usize)) -> Result<()> {
+        fn norms<'a>(layer: &'a dyn Layer, all: &mut Vec<&'a BatchNorm>) {
+            match layer.kind() {
+                Kind::Norm(norm) => all.push(norm),
+                Kind::Chain(chain) => chain.0.iter().for_each(|layer| norms(layer.as_ref(), all)),
+                Kind::Residual(Residual { main, shortcut }) => {
+                    norms(main, all);
+                    if let Shortcut::Projected(chain) = shortcut {
+                        norms(chain, all);
+                    }
+                }
+                Kind::Linear(_) | Kind::Conv(_) | Kind::Relu | Kind::MaxPool(_) | Kind::MeanPool(_) | Kind::Flatten(_) => {}
+            }
+        }
+        let mut all = Vec::new();
+        norms(layers, &mut all);
+        let normals =
+            tape.iter().filter_map(|kept| if let Kept::Normal(normal, statistics) = kept { Some((normal, statistics)) } else { None });
+        all.into_iter()
+            .zip(normals)
+            .try_for_each(|(norm, (normal, statistics))| self.gpu.seen(statistics, self.norm(norm, normal), self.chunks, seen))
+    }
+
+    fn norm(&self, norm: &BatchNorm, values: &Buffer) -> Norm {
+        let channels = norm.scale.len();
+        let pixels = values.len() / (self.chunks.examples() * channels).max(1);
+        let (scale, shift, mean, variance) = (norm.scale.start, norm.shift.start, norm.mean.start, norm.variance.start);
+        Norm { pixels, channels, scale, shift, mean, variance }
+    }
+}
+
+fn values(tape: &mut Vec<Kept>) -> Rc<Buffer> {
+    match tape.pop() {
+        Some(Kept::Values(values)) => values,
+        _ => unreachable!("a layer popped what another pushed"),
+    }
+}
+
+fn sides(shape: Shape) -> (usize, usize, usize) {
+    (shape.height, shape.width, shape.channels)
+}
+
+fn padded(input: Shape, output: Shape) -> Padded {
+    Padded { input: sides(input), output: sides(output) }
+}
+
+fn channels(conv: &Conv) -> (usize, usize) {
+    (conv.input().channels, conv.output().channels)
+}
+
+/// A matrix is a convolution of one tap over images of one pixel.
+fn linear_taps(gpu: &Gpu) -> Result<Taps> {
+    gpu.taps(&[0], 1, 1)
+}
+
+fn taps<'a>(gpu: &Gpu, conv: &'a Conv) -> Result<&'a (Taps, Taps)> {
+    if let Some(taps) = conv.on_gpu.get() {
+        return Ok(taps);
+    }
+    let [forward, backward] = conv.both_places();
+    let (input, output) = (conv.input().pixels(), conv.output().pixels());
+    let both = (gpu.taps(&forward, input, output)?, gpu.taps(&backward, output, input)?);
+    Ok(conv.on_gpu.get_or_init(|| both))
+}

@@ -1,0 +1,114 @@
+//! The GPU of this process: opened when it is first asked for, and not used if it computes other bits than the processor.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use untrain_core::Seed;
+use untrain_cuda::Gpu;
+
+use super::{Device, gpu};
+use crate::architecture::Architecture;
+use crate::batch::Batch;
+use crate::error::{Error, Result};
+use crate::layers::{Shape, Statistics};
+use crate::loss::cross_entropy;
+use crate::network::{Layered, Network as _};
+
+/// So many multiply-adds a batch are worth the way to a GPU: some milliseconds of a processor's time, and many times that of the
+/// launches.
+const WORTH: usize = 1 << 28;
+
+/// A GPU that was opened, and what became of it.
+#[derive(Debug)]
+struct Opened {
+    gpu: Gpu,
+    used: AtomicBool,
+    /// Why it is no longer used.
+    lost: OnceLock<String>,
+}
+
+static DEVICE: OnceLock<Device> = OnceLock::new();
+static OPENED: OnceLock<std::result::Result<Opened, String>> = OnceLock::new();
+
+pub(super) fn choose(device: Device) -> Result<()> {
+    match (DEVICE.get_or_init(|| device), opened_if(device == Device::Cuda)) {
+        (Device::Cuda, Some(Err(reason))) => Err(Error::Device(reason.clone())),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn notice() -> Option<String> {
+    match OPENED.get()? {
+        Ok(Opened { gpu, lost, .. }) if lost.get().is_some() => {
+            let reason = lost.get()?;
+            Some(format!("{} is not used any more: {reason}; the processor went on, to the same bytes", gpu.name()))
+        }
+        Ok(Opened { gpu, used, .. }) => used.load(Ordering::Relaxed).then(|| format!("networks were computed on {}", gpu.name())),
+        // That there is none is what most machines have to say.
+        Err(reason) => reason.contains("other bits").then(|| reason.clone()),
+    }
+}
+
+/// What `work` makes of a batch of `n` on the GPU; none if the processor has to do it.
+pub(crate) fn tried<T>(network: &Layered, n: usize, work: impl FnOnce(&Gpu) -> untrain_cuda::Result<T>) -> Option<T> {
+    let wanted = match DEVICE.get().copied().unwrap_or_default() {
+        Device::Cpu => false,
+        Device::Auto => gpu::products(network).saturating_mul(n) >= WORTH,
+        Device::Cuda => n > 0,
+    };
+    let Some(Ok(opened)) = opened_if(wanted) else { return None };
+    if !wanted || opened.lost.get().is_some() {
+        return None;
+    }
+    match work(&opened.gpu) {
+        Ok(found) => {
+            opened.used.store(true, Ordering::Relaxed);
+            Some(found)
+        }
+        Err(error) => {
+            opened.lost.get_or_init(|| error.to_string());
+            None
+        }
+    }
+}
+
+fn opened_if(wanted: bool) -> Option<&'static std::result::Result<Opened, String>> {
+    wanted.then(|| {
+        OPENED.get_or_init(|| {
+            let gpu = Gpu::open().map_err(|error| error.to_string())?;
+            check(&gpu)?;
+            Ok(Opened { gpu, used: AtomicBool::new(false), lost: OnceLock::new() })
+        })
+    })
+}
+
+/// Computes a network of each kind both here and there: whatever a GPU, its driver or its compiler does with the kernels, either the
+/// bits are those of the float profile, or it is not used.
+fn check(gpu: &Gpu) -> std::result::Result<(), String> {
+    let colours = Shape { channels: 3, height: 9, width: 8 };
+    let all = [
+        Architecture::Mlp { hidden: vec![37, 8] },
+        Architecture::Cnn { channels: vec![5, 12], hidden: 9 },
+        Architecture::Resnet { depth: 8, width: 6 },
+        Architecture::Resnet { depth: 18, width: 4 },
+    ];
+    for (architecture, seed) in all.into_iter().zip(0..) {
+        let name = architecture.name();
+        let network = Layered::new(architecture, colours, 7, 3, Seed(seed)).map_err(|error| error.to_string())?;
+        let n = 8;
+        let values = (0..n * colours.len()).map(|i| (i * i % 61) as f32 / 13.0 - 2.0).collect();
+        let batch = Batch::new(colours, values, (0..n as u32).map(|i| i % 7).collect());
+        for statistics in [Statistics::Chunk, Statistics::Remembered] {
+            let mut loss = |logits: &_| cross_entropy(logits, &batch.labels);
+            let there = gpu::gradient(gpu, &network, &batch, statistics, &mut loss, true).map_err(|error| error.to_string())?;
+            let here = network.gradient_here(&batch, statistics, &mut loss, true);
+            let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+            let same = [(&here.parameters, &there.parameters), (&here.inputs, &there.inputs), (&here.statistics, &there.statistics)];
+            if here.loss.to_bits() != there.loss.to_bits() || same.into_iter().any(|(here, there)| bits(here) != bits(there)) {
+                return Err(format!("{} computes other bits than the processor ({name}), so it is not used", gpu.name()));
+            }
+        }
+        debug_assert_eq!(network.layout().len(), network.parameters().len());
+    }
+    Ok(())
+}

@@ -20,6 +20,7 @@ REGISTER(turn) REGISTER(windows) REGISTER(outer) REGISTER(column_sums) REGISTER(
 REGISTER(remembered) REGISTER(seen) REGISTER(normalise) REGISTER(norm_sums) REGISTER(norm_backward) REGISTER(relu)
 REGISTER(relu_backward) REGISTER(max_pool) REGISTER(max_pool_backward) REGISTER(mean_pool) REGISTER(mean_pool_backward)
 REGISTER(flatten) REGISTER(add) REGISTER(padded) REGISTER(total)
+REGISTER(norm_tangent) REGISTER(pick)
 
 enum Result { SUCCESS = 0, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
 typedef std::uint64_t Pointer;

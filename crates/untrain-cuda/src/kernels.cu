@@ -29,15 +29,20 @@ KERNEL turn(const float *parameters, float *turned, unsigned weight, unsigned ou
     turned[place] = parameters[weight + i];
 }
 
-// For four channels of a target pixel: the chain from the bias, or zero, over taps and channels of the source.
+// For four channels of a target pixel: the chain over taps and channels of the source, from zero (start 0), from the bias (1), or from
+// what stands there (2).
 KERNEL windows(const float *source, const unsigned *places, const float *turned, const float *parameters, float *target,
                unsigned n_targets, unsigned source_pixels, unsigned from, unsigned target_pixels, unsigned to, unsigned stride,
-               unsigned taps, unsigned bias, unsigned has_bias) {
+               unsigned taps, unsigned start, unsigned bias) {
     unsigned quads = stride / 4, quad = THREAD % quads, at = THREAD / quads;
     if (at >= n_targets) return;
     unsigned image = at / target_pixels, pixel = at % target_pixels, first = 4 * quad;
     float sums[4];
-    for (unsigned r = 0; r < 4; r++) sums[r] = has_bias && first + r < to ? parameters[bias + first + r] : 0.0f;
+    for (unsigned r = 0; r < 4; r++) {
+        sums[r] = 0.0f;
+        if (start == 1 && first + r < to) sums[r] = parameters[bias + first + r];
+        if (start == 2 && first + r < to) sums[r] = target[(size_t)at * to + first + r];
+    }
     for (unsigned tap = 0; tap < taps; tap++) {
         unsigned place = places[tap * target_pixels + pixel];
         bool outside = place >= source_pixels;
@@ -161,6 +166,19 @@ KERNEL normalise(const float *values, const float *means, const float *inverses,
     output[i] = __fadd_rn(__fmul_rn(value, parameters[scale + channel]), parameters[shift + channel]);
 }
 
+// How fast the outputs of normalisation change when its inputs move along `rates` and its parameters along `direction`.
+KERNEL norm_tangent(const float *values, const float *rates, const float *means, const float *inverses, const float *parameters,
+                    const float *direction, const unsigned *starts, float *change, unsigned scale, unsigned shift, unsigned pixels,
+                    unsigned channels) {
+    unsigned size = pixels * channels;
+    if (THREAD >= (starts[CHUNK + 1] - starts[CHUNK]) * size) return;
+    size_t i = (size_t)starts[CHUNK] * size + THREAD;
+    unsigned channel = THREAD % channels, of_chunk = CHUNK * channels + channel;
+    float normal = __fmul_rn(__fsub_rn(values[i], means[of_chunk]), inverses[of_chunk]);
+    float rate = __fmul_rn(__fmul_rn(rates[i], inverses[of_chunk]), parameters[scale + channel]);
+    change[i] = __fadd_rn(__fadd_rn(rate, __fmul_rn(normal, direction[scale + channel])), direction[shift + channel]);
+}
+
 // The sums of a chunk that the gradients of scales and shifts are.
 KERNEL norm_sums(const float *slopes, const float *normal, const unsigned *starts, float *gradients, float *scales, float *shifts,
                  unsigned n_parameters, unsigned scale, unsigned shift, unsigned pixels, unsigned channels) {
@@ -218,6 +236,11 @@ KERNEL max_pool(const float *values, float *output, unsigned *places, unsigned n
         if (values[others[other]] > values[best]) best = others[other];
     places[i] = best;
     output[i] = values[best];
+}
+
+// What stands at some places.
+KERNEL pick(const float *values, const unsigned *places, float *output, unsigned n) {
+    if (THREAD < n) output[THREAD] = values[places[THREAD]];
 }
 
 // Slopes back to where the largest were; no two have one place.

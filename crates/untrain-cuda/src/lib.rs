@@ -14,11 +14,11 @@ use std::sync::Arc;
 
 use cudarc::driver::{CudaContext, CudaFunction, CudaSlice, CudaStream, LaunchConfig, PushKernelArg as _, sys};
 
-pub use operations::{Chunks, Gradients, Norm, Padded, Statistics, Taps};
+pub use operations::{Chunks, Gradients, Norm, Padded, Start, Statistics, Taps};
 
 const PTX: &str = include_str!("kernels.ptx");
 
-const KERNELS: [&str; 22] = [
+const KERNELS: [&str; 24] = [
     "turn",
     "windows",
     "outer",
@@ -29,11 +29,13 @@ const KERNELS: [&str; 22] = [
     "remembered",
     "seen",
     "normalise",
+    "norm_tangent",
     "norm_sums",
     "norm_backward",
     "relu",
     "relu_backward",
     "max_pool",
+    "pick",
     "max_pool_backward",
     "mean_pool",
     "mean_pool_backward",

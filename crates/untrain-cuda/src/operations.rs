@@ -21,6 +21,17 @@ pub struct Taps {
     target_pixels: usize,
 }
 
+/// Where chains begin.
+#[derive(Debug)]
+pub enum Start<'a> {
+    /// At zero.
+    Zero,
+    /// At the number of their channel, the first of which has this place.
+    Bias(&'a Buffer, usize),
+    /// At what stands there.
+    At(Buffer),
+}
+
 /// Examples in chunks, one after another.
 #[derive(Debug)]
 pub struct Chunks {
@@ -124,24 +135,19 @@ impl Gpu {
         Ok(turned)
     }
 
-    /// For each target pixel of `n` examples the chain from its bias, the parameter at `bias`, or from zero, over the taps and `from`
-    /// channels of its source; `to` channels.
-    pub fn windows(
-        &self,
-        taps: &Taps,
-        (source, from): (&Buffer, usize),
-        turned: &Buffer,
-        (parameters, bias): (&Buffer, Option<usize>),
-        to: usize,
-    ) -> Result<Buffer> {
+    /// For each target pixel the chain from its start over the taps and `from` channels of its source; `to` channels.
+    pub fn windows(&self, taps: &Taps, (source, from): (&Buffer, usize), turned: &Buffer, start: Start<'_>, to: usize) -> Result<Buffer> {
         let (size, stride) = (taps.source_pixels * from, to.next_multiple_of(4));
         assert!(source.len().is_multiple_of(size) && turned.len() == taps.n * from * stride);
-        assert!(bias.is_none_or(|bias| bias + to <= parameters.len()));
         let pixels = source.len() / size * taps.target_pixels;
-        let target = self.room(pixels * to)?;
-        let buffers = [Numbers(source), Table(&taps.places), Numbers(turned), Numbers(parameters), Numbers(&target)];
-        let (at, has_bias) = (bias.unwrap_or(0), usize::from(bias.is_some()));
-        let numbers = [pixels, taps.source_pixels, from, taps.target_pixels, to, stride, taps.n, at, has_bias];
+        let (kind, biases, bias, target) = match start {
+            Start::Zero => (0, turned, 0, self.room(pixels * to)?),
+            Start::Bias(biases, bias) => (1, biases, bias, self.room(pixels * to)?),
+            Start::At(target) => (2, turned, 0, target),
+        };
+        assert!(target.len() == pixels * to && (kind != 1 || bias + to <= biases.len()));
+        let buffers = [Numbers(source), Table(&taps.places), Numbers(turned), Numbers(biases), Numbers(&target)];
+        let numbers = [pixels, taps.source_pixels, from, taps.target_pixels, to, stride, taps.n, kind, bias];
         self.run("windows", (pixels * (stride / 4), 1), &buffers, &numbers)?;
         Ok(target)
     }
@@ -219,6 +225,26 @@ impl Gpu {
         Ok((normal, output))
     }
 
+    /// How fast the outputs of normalisation change when its inputs move along `rates` and its parameters along `direction`.
+    pub fn norm_tangent(
+        &self,
+        (values, rates): (&Buffer, &Buffer),
+        statistics: &Statistics,
+        (parameters, direction): (&Buffer, &Buffer),
+        norm: Norm,
+        chunks: &Chunks,
+    ) -> Result<Buffer> {
+        let Norm { pixels: n, channels, scale, shift, .. } = norm;
+        assert!(pixels(values, chunks, channels) == n && values.len() == rates.len());
+        assert!(scale.max(shift) + channels <= parameters.len() && parameters.len() == direction.len());
+        statistics.are_of(norm, chunks);
+        let change = self.room(values.len())?;
+        let read = [Numbers(values), Numbers(rates), Numbers(&statistics.means), Numbers(&statistics.inverses), Numbers(parameters)];
+        let buffers: Vec<_> = read.into_iter().chain([Numbers(direction), Table(&chunks.starts), Numbers(&change)]).collect();
+        self.run("norm_tangent", (chunks.largest * n * channels, chunks.n), &buffers, &[scale, shift, n, channels])?;
+        Ok(change)
+    }
+
     /// The slopes at what normalisation gets, from those at what it makes; the statistics moved with the values if they are of the
     /// chunk. Adds the gradients of scales and shifts.
     pub fn normalised_backward(
@@ -271,6 +297,14 @@ impl Gpu {
         let (output, places) = (self.room(size)?, self.places(size)?);
         self.run("max_pool", (size, 1), &[Numbers(values), Numbers(&output), Table(&places)], &[n, rows, columns, channels])?;
         Ok((output, places))
+    }
+
+    /// What stands at some places that [`Gpu::max_pool`] found in a buffer of that size.
+    pub fn pick(&self, values: &Buffer, places: &Places) -> Result<Buffer> {
+        let n = places.0.len();
+        let output = self.room(n)?;
+        self.run("pick", (n, 1), &[Numbers(values), Table(places), Numbers(&output)], &[n])?;
+        Ok(output)
     }
 
     /// The slopes back where the largest of `n` values were.
@@ -328,6 +362,11 @@ impl Gpu {
         let numbers = [n, height, width, from, rows, columns, to, usize::from(backward)];
         self.run("padded", (sum.len(), 1), &[Numbers(values), Numbers(others), Numbers(&sum)], &numbers)?;
         Ok(sum)
+    }
+
+    /// The gradients, chunk after chunk.
+    pub fn download_gradients(&self, gradients: &Gradients) -> Result<Vec<f32>> {
+        self.download(&gradients.values)
     }
 
     /// Adds the gradients of the chunks, one after another, to those before, or to none.

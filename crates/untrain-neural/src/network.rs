@@ -300,6 +300,15 @@ impl Network for Layered {
         let parts: Vec<Range<usize>> = (0..batch.len()).step_by(at_once).map(|i| i..(i + at_once).min(batch.len())).collect();
         let mut gradients = vec![vec![0.0; at_once * size]; rayon::current_num_threads().min(parts.len())];
         for wave in parts.chunks(gradients.len().max(1)) {
+            #[cfg(feature = "cuda")]
+            if let (Some(first), Some(last)) = (wave.first(), wave.last()) {
+                let examples = first.start..last.end;
+                let work = |gpu: &_| device::example_gradients(gpu, self, (batch, examples.clone()), loss);
+                if let Some(found) = device::tried(self, examples.len(), work) {
+                    examples.zip(found.chunks_exact(size)).for_each(|(i, gradient)| visit(i, gradient));
+                    continue;
+                }
+            }
             wave.par_iter().zip(&mut gradients).for_each(|(examples, gradients)| {
                 let gradients = &mut gradients[..examples.len() * size];
                 gradients.fill(0.0);
@@ -312,6 +321,10 @@ impl Network for Layered {
     }
 
     fn tangent(&self, batch: &Batch, direction: &[f32]) -> Logits {
+        #[cfg(feature = "cuda")]
+        if let Some(found) = device::tried(self, batch.len(), |gpu| device::tangent(gpu, self, batch, direction)) {
+            return found;
+        }
         let parts = self.chunks(batch.len()).into_par_iter().map(|chunk| {
             let pass = self.pass(Statistics::Remembered, chunk.len());
             let input = batch.values(chunk).to_vec();

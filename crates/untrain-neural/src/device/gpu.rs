@@ -5,14 +5,14 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use untrain_cuda::{Buffer, Chunks, Error, Gpu, Gradients, Norm, Padded, Places, Result, Statistics as Seen, Taps};
+use untrain_cuda::{Buffer, Chunks, Error, Gpu, Gradients, Norm, Padded, Places, Result, Start, Statistics as Seen, Taps};
 
 use crate::batch::{Batch, Logits};
 use crate::layers::conv::Conv;
 use crate::layers::norm::BatchNorm;
 use crate::layers::residual::{Residual, Shortcut};
 use crate::layers::{Chain, Kind, Layer, Shape, Statistics};
-use crate::network::{Gradient, Layered, Loss, Network as _};
+use crate::network::{ExampleLoss, Gradient, Layered, Loss, Network as _};
 
 /// So many chunks a grid has at most.
 const MOST_CHUNKS: usize = 65_535;
@@ -131,6 +131,42 @@ pub(crate) fn gradient(
     })
 }
 
+/// The gradient of each example is that of a chunk of one.
+pub(crate) fn example_gradients(
+    gpu: &Gpu,
+    network: &Layered,
+    (batch, examples): (&Batch, Range<usize>),
+    loss: &ExampleLoss<'_>,
+) -> Result<Vec<f32>> {
+    let (parameters, buffers) = (gpu.upload(network.parameters())?, gpu.upload(network.buffers())?);
+    let chunks = gpu.chunks(&(0..examples.len()).map(|i| i..i + 1).collect::<Vec<_>>())?;
+    let pass = Pass { gpu, parameters: &parameters, buffers: &buffers, statistics: Statistics::Remembered, chunks: &chunks };
+    let (layers, mut tape) = (&network.layers().0, Vec::new());
+    let logits = gpu.download(&*pass.forward(layers, gpu.upload(batch.values(examples.clone()))?.into(), Some(&mut tape))?)?;
+    let slopes: Vec<f32> = examples.zip(logits.chunks_exact(network.n_classes())).flat_map(|(i, row)| loss(i, row)).collect();
+    let found = gpu.gradients(&chunks, network.parameters().len())?;
+    pass.backward(layers, &mut tape, gpu.upload(&slopes)?.into(), &found, false)?;
+    gpu.download_gradients(&found)
+}
+
+pub(crate) fn tangent(gpu: &Gpu, network: &Layered, batch: &Batch, direction: &[f32]) -> Result<Logits> {
+    let (parameters, buffers) = (gpu.upload(network.parameters())?, gpu.upload(network.buffers())?);
+    let direction = gpu.upload(direction)?;
+    let values = in_waves(network, batch, |waves| {
+        let mut values = Vec::new();
+        for wave in waves {
+            let (start, chunks) = (wave[0].start, chunks(gpu, wave)?);
+            let pass = Pass { gpu, parameters: &parameters, buffers: &buffers, statistics: Statistics::Remembered, chunks: &chunks };
+            let input = gpu.upload(batch.values(start..start + chunks.examples()))?;
+            let rate = gpu.zeros(input.len())?;
+            let (_, change) = pass.tangent(&network.layers().0, &direction, (input.into(), rate.into()))?;
+            values.extend(gpu.download(&change)?);
+        }
+        Ok(values)
+    })?;
+    Ok(Logits::new(network.n_classes(), values))
+}
+
 fn chunks(gpu: &Gpu, wave: &[Range<usize>]) -> Result<Chunks> {
     let start = wave[0].start;
     gpu.chunks(&wave.iter().map(|chunk| chunk.start - start..chunk.end - start).collect::<Vec<_>>())
@@ -166,16 +202,16 @@ impl Pass<'_> {
         let output = match layer.kind() {
             Kind::Linear(linear) => {
                 let turned = gpu.turned(self.parameters, linear.weight.clone(), (linear.n_outputs, linear.n_inputs), false)?;
-                let bias = (self.parameters, Some(linear.bias.start));
-                let output = gpu.windows(&linear_taps(gpu)?, (&input, linear.n_inputs), &turned, bias, linear.n_outputs)?;
+                let start = Start::Bias(self.parameters, linear.bias.start);
+                let output = gpu.windows(&linear_taps(gpu)?, (&input, linear.n_inputs), &turned, start, linear.n_outputs)?;
                 keep(Kept::Values(input));
                 output
             }
             Kind::Conv(conv) => {
                 let (from, to) = channels(conv);
                 let turned = gpu.turned(self.parameters, conv.weight.clone(), (to, from), false)?;
-                let bias = (self.parameters, conv.bias.as_ref().map(|bias| bias.start));
-                let output = gpu.windows(&taps(gpu, conv)?.0, (&input, from), &turned, bias, to)?;
+                let start = conv.bias.as_ref().map_or(Start::Zero, |bias| Start::Bias(self.parameters, bias.start));
+                let output = gpu.windows(&taps(gpu, conv)?.0, (&input, from), &turned, start, to)?;
                 keep(Kept::Values(input));
                 output
             }
@@ -248,7 +284,7 @@ impl Pass<'_> {
                     return Ok(None);
                 }
                 let turned = gpu.turned(self.parameters, linear.weight.clone(), (to, from), true)?;
-                gpu.windows(&taps, (&slopes, to), &turned, (self.parameters, None), from)?
+                gpu.windows(&taps, (&slopes, to), &turned, Start::Zero, from)?
             }
             Kind::Conv(conv) => {
                 let (input, (forward, backward), (from, to)) = (values(tape), taps(gpu, conv)?, channels(conv));
@@ -260,7 +296,7 @@ impl Pass<'_> {
                     return Ok(None);
                 }
                 let turned = gpu.turned(self.parameters, conv.weight.clone(), (to, from), true)?;
-                gpu.windows(backward, (&slopes, to), &turned, (self.parameters, None), from)?
+                gpu.windows(backward, (&slopes, to), &turned, Start::Zero, from)?
             }
             Kind::Norm(norm) => {
                 let Some(Kept::Normal(normal, statistics)) = tape.pop() else { unreachable!("a layer popped what another pushed") };
@@ -288,6 +324,60 @@ impl Pass<'_> {
             Kind::Chain(chain) => return self.backward(&chain.0, tape, slopes, found, wanted),
         };
         Ok(wanted.then(|| gradient.into()))
+    }
+
+    /// The outputs, and how fast they change when the parameters move along `direction` and the inputs along their rate.
+    fn tangent(&self, layers: &[Box<dyn Layer>], direction: &Buffer, moving: (Rc<Buffer>, Rc<Buffer>)) -> Result<(Rc<Buffer>, Rc<Buffer>)> {
+        layers.iter().try_fold(moving, |moving, layer| self.layer_tangent(layer.as_ref(), direction, moving))
+    }
+
+    fn layer_tangent(
+        &self,
+        layer: &dyn Layer,
+        direction: &Buffer,
+        (input, rate): (Rc<Buffer>, Rc<Buffer>),
+    ) -> Result<(Rc<Buffer>, Rc<Buffer>)> {
+        let gpu = self.gpu;
+        let product = |taps: &Taps, weight: &Range<usize>, bias: Option<usize>, (from, to): (usize, usize)| {
+            let along = gpu.turned(direction, weight.clone(), (to, from), false)?;
+            let start = bias.map_or(Start::Zero, |bias| Start::Bias(direction, bias));
+            let change = gpu.windows(taps, (&input, from), &along, start, to)?;
+            let turned = gpu.turned(self.parameters, weight.clone(), (to, from), false)?;
+            gpu.windows(taps, (&rate, from), &turned, Start::At(change), to)
+        };
+        let change = match layer.kind() {
+            Kind::Linear(linear) => {
+                product(&linear_taps(gpu)?, &linear.weight, Some(linear.bias.start), (linear.n_inputs, linear.n_outputs))?
+            }
+            Kind::Conv(conv) => product(&taps(gpu, conv)?.0, &conv.weight, conv.bias.as_ref().map(|bias| bias.start), channels(conv))?,
+            Kind::Norm(norm) => {
+                let norm = self.norm(norm, &input);
+                let statistics = gpu.remembered(self.buffers, norm, self.chunks)?;
+                gpu.norm_tangent((&input, &rate), &statistics, (self.parameters, direction), norm, self.chunks)?
+            }
+            // An input is positive where the output is.
+            Kind::Relu => gpu.relu_backward(&input, &rate)?,
+            Kind::MaxPool(pool) => {
+                let (output, places) = gpu.max_pool(&input, sides(pool.input))?;
+                return Ok((output.into(), gpu.pick(&rate, &places)?.into()));
+            }
+            Kind::MeanPool(pool) => gpu.mean_pool(&rate, (pool.input.pixels(), pool.input.channels))?,
+            Kind::Flatten(flatten) => gpu.flattened(&rate, (flatten.input.pixels(), flatten.input.channels), false)?,
+            Kind::Residual(Residual { main, shortcut }) => {
+                let (output, change) = self.tangent(&main.0, direction, (Rc::clone(&input), Rc::clone(&rate)))?;
+                if let Shortcut::Padded { input: from, output: to } = shortcut {
+                    let add = |sum: &Buffer, values: &Buffer| gpu.sum_padded(sum, values, padded(*from, *to), false);
+                    return Ok((add(&output, &input)?.into(), add(&change, &rate)?.into()));
+                }
+                let (side, side_change) = match shortcut {
+                    Shortcut::Projected(chain) => self.tangent(&chain.0, direction, (input, rate))?,
+                    Shortcut::Same | Shortcut::Padded { .. } => (input, rate),
+                };
+                return Ok((gpu.sum(&output, &side)?.into(), gpu.sum(&change, &side_change)?.into()));
+            }
+            Kind::Chain(chain) => return self.tangent(&chain.0, direction, (input, rate)),
+        };
+        Ok((self.layer(layer, input, None)?, change.into()))
     }
 
     /// Adds what normalisation saw, layer after layer as the tape has it, to the means over `n` chunks.

@@ -67,5 +67,14 @@ proptest! {
         let [logits, features] = [logits, features].map(|found| found.unwrap_or_else(|error| panic!("{error}")));
         prop_assert_eq!(bits(logits.values()), bits(network.logits(&batch).values()));
         prop_assert_eq!(bits(features.values()), bits(network.features(&batch).values()));
+
+        let direction = numbers(network.parameters().len(), seed ^ 5);
+        let tangent = gpu::tangent(&gpu, &network, &batch, &direction).unwrap_or_else(|error| panic!("{error}"));
+        prop_assert_eq!(bits(tangent.values()), bits(network.tangent(&batch, &direction).values()));
+        let slope = |i: usize, row: &[f32]| row.iter().map(|value| value - i as f32).collect();
+        let there = gpu::example_gradients(&gpu, &network, (&batch, 0..n), &slope).unwrap_or_else(|error| panic!("{error}"));
+        let mut here = Vec::new();
+        network.example_gradients(&batch, &slope, &mut |_, gradient| here.extend_from_slice(gradient));
+        prop_assert_eq!(bits(&there), bits(&here));
     }
 }

@@ -43,7 +43,9 @@ static std::size_t memory() { return is("small") ? std::size_t(12) << 20 : std::
 DRIVER cuInit(unsigned) { return is("absent") ? NO_DEVICE : SUCCESS; }
 DRIVER cuDeviceGet(int *device, int) { return *device = 0, SUCCESS; }
 DRIVER cuDeviceGetCount(int *count) { return *count = 1, SUCCESS; }
-DRIVER cuDeviceGetAttribute(int *value, int, int) { return *value = 0, SUCCESS; }
+DRIVER cuDeviceGetAttribute(int *value, int, int) { return *value = 1, SUCCESS; }
+DRIVER cuDeviceGetDefaultMemPool(void **pool, int) { return *pool = &context, SUCCESS; }
+DRIVER cuMemPoolSetAttribute(void *, int, void *) { return SUCCESS; }
 DRIVER cuDeviceGetName(char *name, int length, int) { return std::strncpy(name, "an emulated GPU", std::size_t(length)), SUCCESS; }
 DRIVER cuDevicePrimaryCtxRetain(void **made, int) { return *made = &context, SUCCESS; }
 DRIVER cuDevicePrimaryCtxRelease_v2(int) { return SUCCESS; }
@@ -53,7 +55,7 @@ DRIVER cuStreamSynchronize(void *) { return SUCCESS; }
 DRIVER cuGetErrorName(int, const char **text) { return *text = "an emulated error", SUCCESS; }
 DRIVER cuGetErrorString(int, const char **text) { return *text = "an emulated error", SUCCESS; }
 
-DRIVER cuMemAlloc_v2(Pointer *made, std::size_t size) {
+DRIVER cuMemAllocAsync(Pointer *made, std::size_t size, void *) {
     std::lock_guard<std::mutex> held(lock);
     if (in_use + size > memory()) return OUT_OF_MEMORY;
     std::size_t page = std::size_t(sysconf(_SC_PAGESIZE)), pages = (size + page - 1) / page * page;
@@ -67,7 +69,7 @@ DRIVER cuMemAlloc_v2(Pointer *made, std::size_t size) {
     return SUCCESS;
 }
 
-DRIVER cuMemFree_v2(Pointer buffer) {
+DRIVER cuMemFreeAsync(Pointer buffer, void *) {
     std::lock_guard<std::mutex> held(lock);
     auto found = buffers.find(buffer);
     if (found == buffers.end()) return NOT_FOUND;

@@ -12,7 +12,7 @@ mod operations;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cudarc::driver::{CudaContext, CudaFunction, CudaSlice, CudaStream, LaunchConfig, PushKernelArg as _, sys};
+use cudarc::driver::{CudaContext, CudaFunction, CudaSlice, CudaStream, LaunchConfig, PushKernelArg as _, result, sys};
 
 pub use operations::{Chunks, Gradients, Norm, Padded, Start, Statistics, Taps};
 
@@ -135,6 +135,7 @@ impl Gpu {
         })?;
         // SAFETY: all work goes through one stream, so that nothing has to wait for what another stream does.
         unsafe { context.disable_event_tracking() };
+        keep_memory(&context).map_err(failed("its memory"))?;
         let name = context.name().map_err(failed("its name"))?;
         let module = context.load_module(PTX.into()).map_err(failed("loading the kernels"))?;
         let load = |kernel| Ok((kernel, module.load_function(kernel).map_err(failed(kernel))?));
@@ -239,6 +240,21 @@ impl Gpu {
         // SAFETY: the operations, which alone call this, pass what the kernel of that name declares, and buffers of the sizes that it
         // reads and writes; the tests run each on a driver that refuses a step beyond the end.
         unsafe { launch.launch(shape) }.map(|_| ()).map_err(failed(kernel))
+    }
+}
+
+/// Lets memory that is given back stay with this process. Else it would go to the system at every download, and the next batch would
+/// have to get it again.
+fn keep_memory(context: &CudaContext) -> std::result::Result<(), cudarc::driver::DriverError> {
+    if !context.has_async_alloc() {
+        return Ok(());
+    }
+    let threshold = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+    let mut bytes = u64::MAX;
+    // SAFETY: the device is that of the context, the pool is its own, and the attribute is a number of 64 bits.
+    unsafe {
+        let pool = result::device::get_default_mem_pool(context.cu_device())?;
+        result::mem_pool::set_attribute(pool, threshold, (&raw mut bytes).cast())
     }
 }
 

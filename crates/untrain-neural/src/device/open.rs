@@ -73,13 +73,16 @@ pub(crate) fn tried<T>(network: &Layered, n: usize, work: impl FnOnce(&Gpu) -> u
 }
 
 fn opened_if(wanted: bool) -> Option<&'static std::result::Result<Opened, String>> {
-    wanted.then(|| {
-        OPENED.get_or_init(|| {
-            let gpu = Gpu::open().map_err(|error| error.to_string())?;
-            check(&gpu)?;
-            Ok(Opened { gpu, used: AtomicBool::new(false), lost: OnceLock::new() })
-        })
-    })
+    // On a thread that belongs to no pool: one of a pool would take up other work while it waits, which may ask for the GPU too.
+    let open = || std::thread::spawn(open).join().unwrap_or_else(|_| Err("its check panicked".to_owned()));
+    wanted.then(|| OPENED.get_or_init(open))
+}
+
+fn open() -> std::result::Result<Opened, String> {
+    let gpu = Gpu::open().map_err(|error| error.to_string())?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|error| error.to_string())?;
+    pool.install(|| check(&gpu))?;
+    Ok(Opened { gpu, used: AtomicBool::new(false), lost: OnceLock::new() })
 }
 
 /// Computes a network of each kind both here and there: whatever a GPU, its driver or its compiler does with the kernels, either the
@@ -111,4 +114,19 @@ fn check(gpu: &Gpu) -> std::result::Result<(), String> {
         debug_assert_eq!(network.layout().len(), network.parameters().len());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rayon::prelude::*;
+
+    use super::*;
+
+    /// Shards do, each on a thread of the pool that the check's own work must not wait for.
+    #[test]
+    fn many_may_ask_for_a_device_at_once() {
+        untrain_cuda::emulator::load();
+        let opened = (0..64).into_par_iter().filter(|_| matches!(opened_if(true), Some(Ok(_)))).count();
+        assert_eq!(opened, 64);
+    }
 }

@@ -22,7 +22,7 @@ REGISTER(relu_backward) REGISTER(max_pool) REGISTER(max_pool_backward) REGISTER(
 REGISTER(flatten) REGISTER(add) REGISTER(padded) REGISTER(total)
 REGISTER(norm_tangent) REGISTER(pick)
 
-enum Result { SUCCESS = 0, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
+enum Result { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_CONTEXT = 201, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
 typedef std::uint64_t Pointer;
 
 static bool is(const char *behaviour) {
@@ -35,6 +35,10 @@ static std::mutex lock;
 static std::map<Pointer, std::pair<void *, std::size_t>> buffers;
 static std::size_t in_use = 0, launches = 0;
 static int context;
+// Each thread has to say that it works with the GPU.
+static thread_local void *current = nullptr;
+#define IN_CONTEXT                                                                                                                         \
+    if (current == nullptr) return INVALID_CONTEXT;
 
 static std::size_t memory() { return is("small") ? std::size_t(12) << 20 : std::size_t(1) << 40; }
 
@@ -49,13 +53,14 @@ DRIVER cuMemPoolSetAttribute(void *, int, void *) { return SUCCESS; }
 DRIVER cuDeviceGetName(char *name, int length, int) { return std::strncpy(name, "an emulated GPU", std::size_t(length)), SUCCESS; }
 DRIVER cuDevicePrimaryCtxRetain(void **made, int) { return *made = &context, SUCCESS; }
 DRIVER cuDevicePrimaryCtxRelease_v2(int) { return SUCCESS; }
-DRIVER cuCtxGetCurrent(void **current) { return *current = &context, SUCCESS; }
-DRIVER cuCtxSetCurrent(void *) { return SUCCESS; }
-DRIVER cuStreamSynchronize(void *) { return SUCCESS; }
+DRIVER cuCtxGetCurrent(void **found) { return *found = current, SUCCESS; }
+DRIVER cuCtxSetCurrent(void *chosen) { return current = chosen, SUCCESS; }
+DRIVER cuStreamSynchronize(void *) { return current == nullptr ? INVALID_CONTEXT : SUCCESS; }
 DRIVER cuGetErrorName(int, const char **text) { return *text = "an emulated error", SUCCESS; }
 DRIVER cuGetErrorString(int, const char **text) { return *text = "an emulated error", SUCCESS; }
 
 DRIVER cuMemAllocAsync(Pointer *made, std::size_t size, void *) {
+    IN_CONTEXT
     std::lock_guard<std::mutex> held(lock);
     if (in_use + size > memory()) return OUT_OF_MEMORY;
     std::size_t page = std::size_t(sysconf(_SC_PAGESIZE)), pages = (size + page - 1) / page * page;
@@ -70,6 +75,7 @@ DRIVER cuMemAllocAsync(Pointer *made, std::size_t size, void *) {
 }
 
 DRIVER cuMemFreeAsync(Pointer buffer, void *) {
+    IN_CONTEXT
     std::lock_guard<std::mutex> held(lock);
     auto found = buffers.find(buffer);
     if (found == buffers.end()) return NOT_FOUND;
@@ -81,16 +87,22 @@ DRIVER cuMemFreeAsync(Pointer buffer, void *) {
 }
 
 DRIVER cuMemcpyHtoDAsync_v2(Pointer to, const void *from, std::size_t size, void *) {
+    IN_CONTEXT
     return std::memcpy(reinterpret_cast<void *>(to), from, size), SUCCESS;
 }
 DRIVER cuMemcpyDtoHAsync_v2(void *to, Pointer from, std::size_t size, void *) {
+    IN_CONTEXT
     return std::memcpy(to, reinterpret_cast<const void *>(from), size), SUCCESS;
 }
 DRIVER cuMemsetD8Async(Pointer at, unsigned char value, std::size_t size, void *) {
+    IN_CONTEXT
     return std::memset(reinterpret_cast<void *>(at), value, size), SUCCESS;
 }
 
-DRIVER cuModuleLoadData(void **module, const void *) { return *module = &context, SUCCESS; }
+DRIVER cuModuleLoadData(void **module, const void *) {
+    IN_CONTEXT
+    return *module = &context, SUCCESS;
+}
 DRIVER cuModuleUnload(void *) { return SUCCESS; }
 DRIVER cuModuleGetFunction(void **function, void *, const char *name) {
     auto found = kernels().find(name);
@@ -101,6 +113,8 @@ DRIVER cuModuleGetFunction(void **function, void *, const char *name) {
 
 DRIVER cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned, unsigned block, unsigned, unsigned, unsigned, void *,
                       void **arguments, void **) {
+    IN_CONTEXT
+    if (grid_x == 0 || grid_x > 0x7fffffffu || grid_y == 0 || grid_y > 65535u) return INVALID_VALUE;
     {
         std::lock_guard<std::mutex> held(lock);
         if (is("lost") && ++launches > 2000) return LAUNCH_FAILED;

@@ -10,9 +10,9 @@ pub mod emulator;
 mod operations;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use cudarc::driver::{CudaContext, CudaFunction, CudaSlice, CudaStream, LaunchConfig, PushKernelArg as _, result, sys};
+use cudarc::driver::{CudaContext, CudaFunction, CudaSlice, CudaStream, DeviceRepr, LaunchConfig, PushKernelArg as _, result, sys};
 
 pub use operations::{Chunks, Gradients, Norm, Padded, Start, Statistics, Taps};
 
@@ -45,6 +45,8 @@ const KERNELS: [&str; 24] = [
     "total",
 ];
 
+/// So many chunks a grid has at most.
+pub const MOST_CHUNKS: usize = 65_535;
 /// How many threads a block has.
 const BLOCK: u32 = 256;
 
@@ -63,8 +65,8 @@ pub enum Error {
         /// How many bytes were asked for.
         wanted: usize,
     },
-    /// A buffer has more numbers than kernels can count.
-    #[error("{0} numbers are too many for one buffer of a GPU")]
+    /// A buffer has more numbers, or a batch more chunks, than kernels can count.
+    #[error("{0} are too many for a GPU to count in one operation")]
     TooLarge(usize),
     /// Anything else that the driver says.
     #[error("the GPU failed at {at}: {reason}")]
@@ -87,9 +89,13 @@ pub struct Buffer {
     len: usize,
 }
 
-/// Places in buffers, on a GPU.
+/// Places, on a GPU.
 #[derive(Debug)]
-pub struct Places(CudaSlice<u32>);
+pub struct Places {
+    slice: CudaSlice<u32>,
+    /// All of them are under this.
+    under: usize,
+}
 
 /// A GPU.
 #[derive(Debug)]
@@ -97,6 +103,8 @@ pub struct Gpu {
     stream: Arc<CudaStream>,
     kernels: BTreeMap<&'static str, CudaFunction>,
     name: String,
+    /// See [`Gpu::matrix`].
+    matrix: OnceLock<Taps>,
 }
 
 /// What a kernel gets; the order is that of its parameters.
@@ -115,6 +123,19 @@ impl Buffer {
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+}
+
+/// Memory is given back in the context of the GPU, and whoever drops a buffer may be a thread that never had one.
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        bind(self.slice.context());
+    }
+}
+
+impl Drop for Places {
+    fn drop(&mut self) {
+        bind(self.slice.context());
     }
 }
 
@@ -140,7 +161,7 @@ impl Gpu {
         let module = context.load_module(PTX.into()).map_err(failed("loading the kernels"))?;
         let load = |kernel| Ok((kernel, module.load_function(kernel).map_err(failed(kernel))?));
         let kernels = KERNELS.into_iter().map(load).collect::<Result<_>>()?;
-        Ok(Self { stream: context.default_stream(), kernels, name })
+        Ok(Self { stream: context.default_stream(), kernels, name, matrix: OnceLock::new() })
     }
 
     /// What it is called.
@@ -155,9 +176,7 @@ impl Gpu {
     /// As for [`Gpu::zeros`].
     pub fn upload(&self, values: &[f32]) -> Result<Buffer> {
         let mut buffer = self.room(values.len())?;
-        if !values.is_empty() {
-            self.stream.memcpy_htod(values, &mut buffer.slice).map_err(failed("copying to it"))?;
-        }
+        self.copy(values, &mut buffer.slice)?;
         Ok(buffer)
     }
 
@@ -167,10 +186,9 @@ impl Gpu {
     ///
     /// As for [`Gpu::zeros`].
     pub fn upload_places(&self, places: &[u32]) -> Result<Places> {
-        let mut buffer = self.places(places.len())?;
-        if !places.is_empty() {
-            self.stream.memcpy_htod(places, &mut buffer.0).map_err(failed("copying to it"))?;
-        }
+        let under = places.iter().max().map_or(0, |place| *place as usize + 1);
+        let mut buffer = self.places(places.len(), under)?;
+        self.copy(places, &mut buffer.slice)?;
         Ok(buffer)
     }
 
@@ -205,11 +223,20 @@ impl Gpu {
         Ok(Buffer { slice: slice.map_err(|error| allocation(error, n))?, len: n })
     }
 
-    fn places(&self, n: usize) -> Result<Places> {
+    /// Room for places; whoever asks for it writes all of them, and none that is not under `under`.
+    fn places(&self, n: usize, under: usize) -> Result<Places> {
         counted(n)?;
         // SAFETY: as in `room`.
         let slice = unsafe { self.stream.alloc::<u32>(n.max(1)) };
-        Ok(Places(slice.map_err(|error| allocation(error, n))?))
+        Ok(Places { slice: slice.map_err(|error| allocation(error, n))?, under })
+    }
+
+    /// Copies, and waits until that is done: the driver may read `from` later than it returns.
+    fn copy<T: DeviceRepr>(&self, from: &[T], to: &mut CudaSlice<T>) -> Result<()> {
+        if from.is_empty() {
+            return Ok(());
+        }
+        self.stream.memcpy_htod(from, to).and_then(|()| self.stream.synchronize()).map_err(failed("copying to it"))
     }
 
     /// Runs a kernel with a thread for each of `n` things, in each of so many chunks.
@@ -231,9 +258,12 @@ impl Gpu {
         for argument in arguments {
             match argument {
                 Argument::Numbers(buffer) => launch.arg(&buffer.slice),
-                Argument::Places(places) => launch.arg(&places.0),
+                Argument::Places(places) => launch.arg(&places.slice),
                 Argument::Number(number) => launch.arg(number),
             };
+        }
+        if chunks > MOST_CHUNKS {
+            return Err(Error::TooLarge(chunks));
         }
         let grid_dim = (counted(n)?.div_ceil(BLOCK), counted(chunks)?, 1);
         let shape = LaunchConfig { grid_dim, block_dim: (BLOCK, 1, 1), shared_mem_bytes: 0 };
@@ -255,6 +285,15 @@ fn keep_memory(context: &CudaContext) -> std::result::Result<(), cudarc::driver:
     unsafe {
         let pool = result::device::get_default_mem_pool(context.cu_device())?;
         result::mem_pool::set_attribute(pool, threshold, (&raw mut bytes).cast())
+    }
+}
+
+fn bind(context: &CudaContext) {
+    let bound = context.bind_to_thread();
+    if bound.is_err() {
+        // It told of an earlier failure, and did not bind; that failure is for the next who asks for something.
+        let _ = context.bind_to_thread();
+        context.record_err(bound);
     }
 }
 

@@ -108,6 +108,15 @@ impl Gpu {
         Ok(Taps { places: self.upload_places(places)?, n: places.len() / target_pixels, source_pixels, target_pixels })
     }
 
+    /// Those of a matrix: a convolution of one tap over images of one pixel.
+    pub fn matrix(&self) -> Result<&Taps> {
+        if let Some(taps) = self.matrix.get() {
+            return Ok(taps);
+        }
+        let taps = self.taps(&[0], 1, 1)?;
+        Ok(self.matrix.get_or_init(|| taps))
+    }
+
     /// Chunks that lie one after another, the first one at the beginning.
     pub fn chunks(&self, chunks: &[Range<usize>]) -> Result<Chunks> {
         assert!(!chunks.is_empty() && chunks[0].start == 0 && chunks.windows(2).all(|pair| pair[0].end == pair[1].start));
@@ -294,14 +303,15 @@ impl Gpu {
         let n = values.len() / (rows * columns * channels);
         assert!(values.len() == n * rows * columns * channels);
         let size = n * (rows / 2) * (columns / 2) * channels;
-        let (output, places) = (self.room(size)?, self.places(size)?);
+        let (output, places) = (self.room(size)?, self.places(size, values.len())?);
         self.run("max_pool", (size, 1), &[Numbers(values), Numbers(&output), Table(&places)], &[n, rows, columns, channels])?;
         Ok((output, places))
     }
 
-    /// What stands at some places that [`Gpu::max_pool`] found in a buffer of that size.
+    /// What stands at some places.
     pub fn pick(&self, values: &Buffer, places: &Places) -> Result<Buffer> {
-        let n = places.0.len();
+        let n = places.slice.len();
+        assert!(places.under <= values.len());
         let output = self.room(n)?;
         self.run("pick", (n, 1), &[Numbers(values), Table(places), Numbers(&output)], &[n])?;
         Ok(output)
@@ -309,7 +319,7 @@ impl Gpu {
 
     /// The slopes back where the largest of `n` values were.
     pub fn max_pool_backward(&self, slopes: &Buffer, places: &Places, n: usize) -> Result<Buffer> {
-        assert!(places.0.len() >= slopes.len());
+        assert!(places.slice.len() >= slopes.len() && places.under <= n);
         let gradient = self.zeros(n)?;
         self.run("max_pool_backward", (slopes.len(), 1), &[Numbers(slopes), Table(places), Numbers(&gradient)], &[slopes.len()])?;
         Ok(gradient)

@@ -47,9 +47,8 @@ pub(crate) struct Blueprint {
     pub(crate) layers: Chain,
     pub(crate) parameters: Layout,
     pub(crate) buffers: Layout,
-    /// How many chunks of a batch a GPU has room for, as far as is known.
     #[cfg(feature = "cuda")]
-    pub(crate) chunks_on_gpu: std::sync::atomic::AtomicUsize,
+    pub(crate) room: crate::device::Room,
 }
 
 impl Architecture {

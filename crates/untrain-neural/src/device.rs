@@ -10,7 +10,7 @@ mod tests;
 use std::str::FromStr;
 
 #[cfg(feature = "cuda")]
-pub(crate) use gpu::{BothTaps, example_gradients, features, gradient, logits, tangent};
+pub(crate) use gpu::{BothTaps, Room, example_gradients, features, gradient, logits, tangent};
 #[cfg(feature = "cuda")]
 pub(crate) use open::tried;
 

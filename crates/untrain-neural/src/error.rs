@@ -7,8 +7,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The loss became infinite, or no number.
-    #[error("training diverged: at step {step}, in epoch {epoch}, the loss is {loss}")]
+    /// The loss, its gradient or a parameter became infinite, or no number.
+    #[error("training diverged: at step {step}, in epoch {epoch}, the loss is {loss}{}", if loss.is_finite() { ", but its gradient is not finite" } else { "" })]
     Diverged {
         /// The step, counted from 1.
         step: usize,

@@ -136,10 +136,9 @@ impl Layered {
         &self.blueprint.layers
     }
 
-    /// How many chunks a GPU had room for.
     #[cfg(feature = "cuda")]
-    pub(crate) fn chunks_on_gpu(&self) -> &std::sync::atomic::AtomicUsize {
-        &self.blueprint.chunks_on_gpu
+    pub(crate) fn room_on_gpu(&self) -> &device::Room {
+        &self.blueprint.room
     }
 
     /// The parameters and the remembered statistics by name, in the order in which they are written.
@@ -203,7 +202,7 @@ impl Layered {
     }
 
     /// Goes through some examples, whose losses have nothing to do with each other.
-    fn one_by_one(&self, batch: &Batch, loss: &ExampleLoss<'_>, examples: &Range<usize>, found: Found<'_, '_>) {
+    pub(crate) fn one_by_one(&self, batch: &Batch, loss: &ExampleLoss<'_>, examples: &Range<usize>, found: Found<'_, '_>) {
         let pass = self.pass(Statistics::Remembered, examples.len());
         let mut tape = Tape::default();
         let logits = self.blueprint.layers.forward(pass, batch.values(examples.clone()).to_vec(), Some(&mut tape));
@@ -325,13 +324,7 @@ impl Network for Layered {
         if let Some(found) = device::tried(self, batch.len(), |gpu| device::tangent(gpu, self, batch, direction)) {
             return found;
         }
-        let parts = self.chunks(batch.len()).into_par_iter().map(|chunk| {
-            let pass = self.pass(Statistics::Remembered, chunk.len());
-            let input = batch.values(chunk).to_vec();
-            let rate = vec![0.0; input.len()];
-            self.blueprint.layers.tangent(pass, direction, input, rate).1
-        });
-        Logits::new(self.n_classes(), parts.collect::<Vec<_>>().concat())
+        self.tangent_here(batch, direction)
     }
 
     fn factors(&self, batch: &Batch, loss: &ExampleLoss<'_>, visit: &mut Factors<'_>) {
@@ -343,6 +336,17 @@ impl Network for Layered {
 }
 
 impl Layered {
+    /// [`Network::tangent`] on the processor.
+    pub(crate) fn tangent_here(&self, batch: &Batch, direction: &[f32]) -> Logits {
+        let parts = self.chunks(batch.len()).into_par_iter().map(|chunk| {
+            let pass = self.pass(Statistics::Remembered, chunk.len());
+            let input = batch.values(chunk).to_vec();
+            let rate = vec![0.0; input.len()];
+            self.blueprint.layers.tangent(pass, direction, input, rate).1
+        });
+        Logits::new(self.n_classes(), parts.collect::<Vec<_>>().concat())
+    }
+
     /// [`Network::gradient`] on the processor.
     pub(crate) fn gradient_here(&self, batch: &Batch, statistics: Statistics, loss: &mut Loss<'_>, wanted: bool) -> Gradient {
         let chunks = self.chunks(batch.len());

@@ -79,7 +79,8 @@ impl Training {
     ///
     /// # Errors
     ///
-    /// [`Error::Diverged`] if the loss is no number any more; the network is then as it was after the last step with one.
+    /// [`Error::Diverged`] if the loss or its gradient is not finite any more; the network is then as it was before that step. If it is the
+    /// last step that leads a parameter to infinity, the network has it.
     pub fn run(
         &self,
         network: &mut dyn Network,
@@ -95,7 +96,8 @@ impl Training {
                 let batch = examples.augmented(places, self.augmentation, mix(self.seed.0 ^ CHANGE, epoch));
                 let statistics = if self.norm == NormPolicy::Frozen { Statistics::Remembered } else { Statistics::Chunk };
                 let found = network.gradient(&batch, statistics, &mut |logits| cross_entropy(logits, &batch.labels), false);
-                if !found.loss.is_finite() {
+                // A NaN has other bits on other machines, so that none may get into a network.
+                if !found.loss.is_finite() || !all_finite(&found.parameters) {
                     return Err(Error::Diverged { step: progress.step + 1, epoch: epoch as usize + 1, loss: found.loss });
                 }
                 let rate = self.learning_rate * self.schedule.factor(progress.step, progress.n_steps);
@@ -111,7 +113,10 @@ impl Training {
         if self.norm == NormPolicy::Recompute {
             recompute(network, examples);
         }
-        Ok(())
+        if all_finite(network.parameters()) && all_finite(network.buffers()) {
+            return Ok(());
+        }
+        Err(Error::Diverged { step: progress.step, epoch: self.n_epochs, loss: f64::INFINITY })
     }
 
     /// The progress, and in `network` the numbers, that [`Progress::write`] wrote of this training.
@@ -154,6 +159,11 @@ impl Progress {
         network.parameters().iter().chain(network.buffers()).chain(first).chain(second).for_each(|value| out.f32(*value));
         out.into_bytes()
     }
+}
+
+/// Whether all are numbers, and none is infinite; without a branch, so that it takes no time beside a step.
+fn all_finite(values: &[f32]) -> bool {
+    values.iter().fold(true, |all, value| all & value.is_finite())
 }
 
 /// Lets normalisation remember a little of what it saw in a batch.

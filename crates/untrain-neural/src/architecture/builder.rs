@@ -107,7 +107,7 @@ impl Builder {
             parameters,
             buffers,
             #[cfg(feature = "cuda")]
-            chunks_on_gpu: usize::MAX.into(),
+            room: crate::device::Room::default(),
         }
     }
 

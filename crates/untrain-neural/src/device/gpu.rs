@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::OnceLock;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use untrain_cuda::{Buffer, Chunks, Error, Gpu, Gradients, Norm, Padded, Places, Result, Start, Statistics as Seen, Taps};
+use untrain_cuda::{Buffer, Chunks, Error, Gpu, Gradients, MOST_CHUNKS, Norm, Padded, Places, Result, Start, Statistics as Seen, Taps};
 
 use crate::batch::{Batch, Logits};
 use crate::layers::conv::Conv;
@@ -13,9 +13,6 @@ use crate::layers::norm::BatchNorm;
 use crate::layers::residual::{Residual, Shortcut};
 use crate::layers::{Chain, Kind, Layer, Shape, Statistics};
 use crate::network::{ExampleLoss, Gradient, Layered, Loss, Network as _};
-
-/// So many chunks a grid has at most.
-const MOST_CHUNKS: usize = 65_535;
 
 /// What a pass over some chunks reads.
 struct Pass<'a> {
@@ -31,6 +28,21 @@ enum Kept {
     Values(Rc<Buffer>),
     Places(Places),
     Normal(Buffer, Seen),
+}
+
+/// How much a GPU had room for at one time, as far as is known.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// Chunks of a batch.
+    pub(crate) chunks: AtomicUsize,
+    /// Gradients of examples.
+    pub(crate) examples: AtomicUsize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { chunks: usize::MAX.into(), examples: usize::MAX.into() }
+    }
 }
 
 /// Which pixels the taps of a convolution read, forwards and backwards, on the GPU.
@@ -62,7 +74,7 @@ pub(crate) fn features(gpu: &Gpu, network: &Layered, batch: &Batch) -> Result<Lo
 /// What the first layers make of examples, with the statistics that are remembered.
 fn outputs(gpu: &Gpu, network: &Layered, batch: &Batch, n_layers: usize) -> Result<Vec<f32>> {
     let (parameters, buffers) = (gpu.upload(network.parameters())?, gpu.upload(network.buffers())?);
-    in_waves(network, batch, |waves| {
+    in_waves(&network.chunks(batch.len()), &network.room_on_gpu().chunks, |waves| {
         let mut values = Vec::new();
         for wave in waves {
             let (start, chunks) = (wave[0].start, chunks(gpu, wave)?);
@@ -88,7 +100,7 @@ pub(crate) fn gradient(
     let layers = &network.layers().0;
     // Logits have the same bits however many waves they take, so that the loss of a batch is asked for once.
     let mut told: Option<(f64, Logits)> = None;
-    in_waves(network, batch, |waves| {
+    in_waves(&network.chunks(batch.len()), &network.room_on_gpu().chunks, |waves| {
         let forward = |wave: &[Range<usize>]| {
             let (start, chunks) = (wave[0].start, chunks(gpu, wave)?);
             let mut tape = Vec::new();
@@ -139,20 +151,28 @@ pub(crate) fn example_gradients(
     loss: &ExampleLoss<'_>,
 ) -> Result<Vec<f32>> {
     let (parameters, buffers) = (gpu.upload(network.parameters())?, gpu.upload(network.buffers())?);
-    let chunks = gpu.chunks(&(0..examples.len()).map(|i| i..i + 1).collect::<Vec<_>>())?;
-    let pass = Pass { gpu, parameters: &parameters, buffers: &buffers, statistics: Statistics::Remembered, chunks: &chunks };
-    let (layers, mut tape) = (&network.layers().0, Vec::new());
-    let logits = gpu.download(&*pass.forward(layers, gpu.upload(batch.values(examples.clone()))?.into(), Some(&mut tape))?)?;
-    let slopes: Vec<f32> = examples.zip(logits.chunks_exact(network.n_classes())).flat_map(|(i, row)| loss(i, row)).collect();
-    let found = gpu.gradients(&chunks, network.parameters().len())?;
-    pass.backward(layers, &mut tape, gpu.upload(&slopes)?.into(), &found, false)?;
-    gpu.download_gradients(&found)
+    let layers = &network.layers().0;
+    let each: Vec<Range<usize>> = examples.map(|i| i..i + 1).collect();
+    in_waves(&each, &network.room_on_gpu().examples, |waves| {
+        let mut gradients = Vec::new();
+        for wave in waves {
+            let (examples, chunks) = (wave[0].start..wave[0].start + wave.len(), chunks(gpu, wave)?);
+            let pass = Pass { gpu, parameters: &parameters, buffers: &buffers, statistics: Statistics::Remembered, chunks: &chunks };
+            let (input, mut tape) = (gpu.upload(batch.values(examples.clone()))?, Vec::new());
+            let logits = gpu.download(&*pass.forward(layers, input.into(), Some(&mut tape))?)?;
+            let slopes: Vec<f32> = examples.zip(logits.chunks_exact(network.n_classes())).flat_map(|(i, row)| loss(i, row)).collect();
+            let found = gpu.gradients(&chunks, network.parameters().len())?;
+            pass.backward(layers, &mut tape, gpu.upload(&slopes)?.into(), &found, false)?;
+            gradients.extend(gpu.download_gradients(&found)?);
+        }
+        Ok(gradients)
+    })
 }
 
 pub(crate) fn tangent(gpu: &Gpu, network: &Layered, batch: &Batch, direction: &[f32]) -> Result<Logits> {
     let (parameters, buffers) = (gpu.upload(network.parameters())?, gpu.upload(network.buffers())?);
     let direction = gpu.upload(direction)?;
-    let values = in_waves(network, batch, |waves| {
+    let values = in_waves(&network.chunks(batch.len()), &network.room_on_gpu().chunks, |waves| {
         let mut values = Vec::new();
         for wave in waves {
             let (start, chunks) = (wave[0].start, chunks(gpu, wave)?);
@@ -172,18 +192,14 @@ fn chunks(gpu: &Gpu, wave: &[Range<usize>]) -> Result<Chunks> {
     gpu.chunks(&wave.iter().map(|chunk| chunk.start - start..chunk.end - start).collect::<Vec<_>>())
 }
 
-/// Lets `work` go through the chunks of a batch in waves that the memory has room for: half as many chunks a wave where it had not.
-fn in_waves<T>(network: &Layered, batch: &Batch, mut work: impl FnMut(&[&[Range<usize>]]) -> Result<T>) -> Result<T> {
-    let all = network.chunks(batch.len());
-    let at_once = network.chunks_on_gpu();
+/// Lets `work` go through all chunks in waves that the memory has room for: half as many chunks a wave where it had not.
+fn in_waves<T>(all: &[Range<usize>], room: &AtomicUsize, mut work: impl FnMut(&[&[Range<usize>]]) -> Result<T>) -> Result<T> {
     loop {
-        let n = at_once.load(Ordering::Relaxed).clamp(1, MOST_CHUNKS);
+        let n = room.load(Ordering::Relaxed).clamp(1, all.len().clamp(1, MOST_CHUNKS));
         match work(&all.chunks(n).collect::<Vec<_>>()) {
-            Err(Error::OutOfMemory { .. } | Error::TooLarge(_)) if n.min(all.len()) > 1 => {
-                at_once.store(n.min(all.len()).div_ceil(2), Ordering::Relaxed);
-            }
+            Err(Error::OutOfMemory { .. } | Error::TooLarge(_)) if n > 1 => room.fetch_min(n.div_ceil(2), Ordering::Relaxed),
             other => return other,
-        }
+        };
     }
 }
 
@@ -203,7 +219,7 @@ impl Pass<'_> {
             Kind::Linear(linear) => {
                 let turned = gpu.turned(self.parameters, linear.weight.clone(), (linear.n_outputs, linear.n_inputs), false)?;
                 let start = Start::Bias(self.parameters, linear.bias.start);
-                let output = gpu.windows(&linear_taps(gpu)?, (&input, linear.n_inputs), &turned, start, linear.n_outputs)?;
+                let output = gpu.windows(gpu.matrix()?, (&input, linear.n_inputs), &turned, start, linear.n_outputs)?;
                 keep(Kept::Values(input));
                 output
             }
@@ -276,15 +292,15 @@ impl Pass<'_> {
         let (gpu, chunks) = (self.gpu, self.chunks);
         let gradient = match layer.kind() {
             Kind::Linear(linear) => {
-                let (input, taps) = (values(tape), linear_taps(gpu)?);
+                let (input, taps) = (values(tape), gpu.matrix()?);
                 let (from, to) = (linear.n_inputs, linear.n_outputs);
-                gpu.outer(&taps, (&input, from), (&slopes, to), chunks, (found, linear.weight.clone(), false))?;
+                gpu.outer(taps, (&input, from), (&slopes, to), chunks, (found, linear.weight.clone(), false))?;
                 gpu.column_sums(&slopes, chunks, found, linear.bias.clone())?;
                 if !wanted {
                     return Ok(None);
                 }
                 let turned = gpu.turned(self.parameters, linear.weight.clone(), (to, from), true)?;
-                gpu.windows(&taps, (&slopes, to), &turned, Start::Zero, from)?
+                gpu.windows(taps, (&slopes, to), &turned, Start::Zero, from)?
             }
             Kind::Conv(conv) => {
                 let (input, (forward, backward), (from, to)) = (values(tape), taps(gpu, conv)?, channels(conv));
@@ -346,9 +362,7 @@ impl Pass<'_> {
             gpu.windows(taps, (&rate, from), &turned, Start::At(change), to)
         };
         let change = match layer.kind() {
-            Kind::Linear(linear) => {
-                product(&linear_taps(gpu)?, &linear.weight, Some(linear.bias.start), (linear.n_inputs, linear.n_outputs))?
-            }
+            Kind::Linear(linear) => product(gpu.matrix()?, &linear.weight, Some(linear.bias.start), (linear.n_inputs, linear.n_outputs))?,
             Kind::Conv(conv) => product(&taps(gpu, conv)?.0, &conv.weight, conv.bias.as_ref().map(|bias| bias.start), channels(conv))?,
             Kind::Norm(norm) => {
                 let norm = self.norm(norm, &input);
@@ -429,11 +443,6 @@ fn padded(input: Shape, output: Shape) -> Padded {
 
 fn channels(conv: &Conv) -> (usize, usize) {
     (conv.input().channels, conv.output().channels)
-}
-
-/// A matrix is a convolution of one tap over images of one pixel.
-fn linear_taps(gpu: &Gpu) -> Result<Taps> {
-    gpu.taps(&[0], 1, 1)
 }
 
 fn taps<'a>(gpu: &Gpu, conv: &'a Conv) -> Result<&'a (Taps, Taps)> {

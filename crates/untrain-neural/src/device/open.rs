@@ -10,7 +10,7 @@ use super::{Device, gpu};
 use crate::architecture::Architecture;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
-use crate::layers::{Shape, Statistics};
+use crate::layers::{Found, Shape, Statistics};
 use crate::loss::cross_entropy;
 use crate::network::{Layered, Network as _};
 
@@ -23,6 +23,8 @@ const WORTH: usize = 1 << 28;
 struct Opened {
     gpu: Gpu,
     used: AtomicBool,
+    /// Whether it had no room for a batch.
+    short: AtomicBool,
     /// Why it is no longer used.
     lost: OnceLock<String>,
 }
@@ -38,14 +40,19 @@ pub(super) fn choose(device: Device) -> Result<()> {
 }
 
 pub(super) fn notice() -> Option<String> {
-    match OPENED.get()? {
-        Ok(Opened { gpu, lost, .. }) if lost.get().is_some() => {
-            let reason = lost.get()?;
-            Some(format!("{} is not used any more: {reason}; the processor went on, to the same bytes", gpu.name()))
-        }
-        Ok(Opened { gpu, used, .. }) => used.load(Ordering::Relaxed).then(|| format!("networks were computed on {}", gpu.name())),
+    let Opened { gpu, used, short, lost } = match OPENED.get()? {
+        Ok(opened) => opened,
         // That there is none is what most machines have to say.
-        Err(reason) => reason.contains("other bits").then(|| reason.clone()),
+        Err(reason) => return reason.contains("other bits").then(|| reason.clone()),
+    };
+    let (name, used) = (gpu.name(), used.load(Ordering::Relaxed));
+    if let Some(reason) = lost.get() {
+        Some(format!("{name} is not used any more: {reason}; the processor went on, to the same bytes"))
+    } else if short.load(Ordering::Relaxed) {
+        let some = if used { "some batches" } else { "these batches" };
+        Some(format!("{name} has too little free memory for {some}, which the processor computed, to the same bytes"))
+    } else {
+        used.then(|| format!("networks were computed on {name}"))
     }
 }
 
@@ -65,6 +72,11 @@ pub(crate) fn tried<T>(network: &Layered, n: usize, work: impl FnOnce(&Gpu) -> u
             opened.used.store(true, Ordering::Relaxed);
             Some(found)
         }
+        // Others may give back what they have.
+        Err(untrain_cuda::Error::OutOfMemory { .. } | untrain_cuda::Error::TooLarge(_)) => {
+            opened.short.store(true, Ordering::Relaxed);
+            None
+        }
         Err(error) => {
             opened.lost.get_or_init(|| error.to_string());
             None
@@ -82,7 +94,7 @@ fn open() -> std::result::Result<Opened, String> {
     let gpu = Gpu::open().map_err(|error| error.to_string())?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|error| error.to_string())?;
     pool.install(|| check(&gpu))?;
-    Ok(Opened { gpu, used: AtomicBool::new(false), lost: OnceLock::new() })
+    Ok(Opened { gpu, used: AtomicBool::new(false), short: AtomicBool::new(false), lost: OnceLock::new() })
 }
 
 /// Computes a network of each kind both here and there: whatever a GPU, its driver or its compiler does with the kernels, either the
@@ -99,19 +111,31 @@ fn check(gpu: &Gpu) -> std::result::Result<(), String> {
         let name = architecture.name();
         let network = Layered::new(architecture, colours, 7, 3, Seed(seed)).map_err(|error| error.to_string())?;
         let n = 8;
-        let values = (0..n * colours.len()).map(|i| (i * i % 61) as f32 / 13.0 - 2.0).collect();
+        // Of which some underflow, and some are negative zeros.
+        let odd = [-0.0, 1e-38, -3e-20];
+        let value = |i: usize| if i.is_multiple_of(7) { odd[i % 3] } else { (i * i % 61) as f32 / 13.0 - 2.0 };
+        let values = (0..n * colours.len()).map(value).collect();
         let batch = Batch::new(colours, values, (0..n as u32).map(|i| i % 7).collect());
+        let failed = |error: untrain_cuda::Error| error.to_string();
+        let mut pairs = Vec::new();
         for statistics in [Statistics::Chunk, Statistics::Remembered] {
             let mut loss = |logits: &_| cross_entropy(logits, &batch.labels);
-            let there = gpu::gradient(gpu, &network, &batch, statistics, &mut loss, true).map_err(|error| error.to_string())?;
+            let there = gpu::gradient(gpu, &network, &batch, statistics, &mut loss, true).map_err(failed)?;
             let here = network.gradient_here(&batch, statistics, &mut loss, true);
-            let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-            let same = [(&here.parameters, &there.parameters), (&here.inputs, &there.inputs), (&here.statistics, &there.statistics)];
-            if here.loss.to_bits() != there.loss.to_bits() || same.into_iter().any(|(here, there)| bits(here) != bits(there)) {
-                return Err(format!("{} computes other bits than the processor ({name}), so it is not used", gpu.name()));
-            }
+            pairs.extend([(here.parameters, there.parameters), (here.inputs, there.inputs), (here.statistics, there.statistics)]);
         }
-        debug_assert_eq!(network.layout().len(), network.parameters().len());
+        let direction: Vec<f32> = network.parameters().iter().rev().copied().collect();
+        let there = gpu::tangent(gpu, &network, &batch, &direction).map_err(failed)?;
+        pairs.push((network.tangent_here(&batch, &direction).values().to_vec(), there.values().to_vec()));
+        let slope = |i: usize, row: &[f32]| row.iter().map(|value| value - i as f32).collect();
+        let there = gpu::example_gradients(gpu, &network, (&batch, 0..n), &slope).map_err(failed)?;
+        let mut here = vec![0.0; there.len()];
+        network.one_by_one(&batch, &slope, &(0..n), Found::Each(&mut here));
+        pairs.push((here, there));
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        if pairs.iter().any(|(here, there)| bits(here) != bits(there)) {
+            return Err(format!("{} computes other bits than the processor ({name}), so it is not used", gpu.name()));
+        }
     }
     Ok(())
 }
@@ -125,7 +149,7 @@ mod tests {
     /// Shards do, each on a thread of the pool that the check's own work must not wait for.
     #[test]
     fn many_may_ask_for_a_device_at_once() {
-        untrain_cuda::emulator::load();
+        super::super::tests::emulate();
         let opened = (0..64).into_par_iter().filter(|_| matches!(opened_if(true), Some(Ok(_)))).count();
         assert_eq!(opened, 64);
     }

@@ -1,5 +1,7 @@
 //! A GPU has the bits of the processor. `UNTRAIN_TEST_GPU=1` asks the machine's own; otherwise it is emulated.
 
+use std::sync::atomic::Ordering;
+
 use proptest::prelude::*;
 use untrain_core::Seed;
 use untrain_cuda::Gpu;
@@ -12,10 +14,15 @@ use crate::loss::cross_entropy;
 use crate::network::{Gradient, Layered, Network as _};
 use crate::tile::numbers;
 
-fn open() -> Gpu {
+/// Lets this process have an emulated GPU, unless a real one was asked for.
+pub(super) fn emulate() {
     if std::env::var_os("UNTRAIN_TEST_GPU").is_none() {
         untrain_cuda::emulator::load();
     }
+}
+
+fn open() -> Gpu {
+    emulate();
     Gpu::open().unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -56,7 +63,9 @@ proptest! {
         let batch = Batch::new(input, values, (0..n).map(|i| (i % n_classes) as u32).collect());
         let statistics = if of_chunk { Statistics::Chunk } else { Statistics::Remembered };
         // As if its memory had no room for more chunks.
-        network.chunks_on_gpu().store(at_once, std::sync::atomic::Ordering::Relaxed);
+        let room = network.room_on_gpu();
+        room.chunks.store(at_once, Ordering::Relaxed);
+        room.examples.store(at_once, Ordering::Relaxed);
 
         let mut asked = 0;
         let mut loss = |logits: &_| { asked += 1; cross_entropy(logits, &batch.labels) };

@@ -200,3 +200,46 @@ pub fn accuracy(network: &dyn Network, examples: &Examples) -> f64 {
 pub fn likeliest(row: &[f32]) -> u32 {
     (0..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best }) as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::Architecture;
+    use crate::examples::Source;
+    use crate::layers::Shape;
+    use crate::network::Layered;
+
+    /// The step that leads to infinity may be the last one, after which no loss tells.
+    #[test]
+    fn a_training_ends_with_numbers_or_says_at_which_step_there_were_none() {
+        let shape = Shape { channels: 2, height: 1, width: 1 };
+        let values = vec![1.0, -2.0, 3.0, 0.5, -1.0, 4.0];
+        let examples = Examples::new(shape, 2, Source::Rows(values), vec![0, 1, 0], vec![1, 2, 3]);
+        let (mut ended, mut diverged) = (0, 0);
+        for (exponent, n_epochs) in (0..39).flat_map(|exponent| (1..6).map(move |n_epochs| (exponent, n_epochs))) {
+            let training = Training {
+                n_epochs,
+                batch_size: 2,
+                learning_rate: 10.0_f32.powi(exponent),
+                schedule: Schedule::Constant,
+                rule: Rule::Sgd,
+                momentum: 0.9,
+                weight_decay: 1e-3,
+                augmentation: Augmentation::None,
+                norm: NormPolicy::Train,
+                seed: Seed(3),
+            };
+            let architecture = Architecture::Mlp { hidden: vec![3] };
+            let mut network = Layered::new(architecture, shape, 2, 2, Seed(1)).unwrap_or_else(|error| panic!("{error}"));
+            match training.train(&mut network, &examples) {
+                Ok(()) => {
+                    assert!(all_finite(network.parameters()), "{exponent} {n_epochs}");
+                    ended += 1;
+                }
+                Err(Error::Diverged { .. }) => diverged += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(ended > 0 && diverged > 0, "{ended} {diverged}");
+    }
+}

@@ -151,8 +151,13 @@ pub(crate) trait Layer: Debug + Send + Sync {
     /// The outputs for the inputs; `tape` gets what [`Layer::backward`] will need.
     fn forward(&self, pass: Pass<'_>, input: Vec<f32>, tape: Option<&mut Tape>) -> Vec<f32>;
 
-    /// From the gradient at the outputs to that at the inputs, which is empty unless it is `wanted`.
+    /// From the gradient at the outputs to that at the inputs, which is empty unless it is `wanted`; of nothing comes nothing.
     fn backward(&self, pass: Pass<'_>, tape: &mut Tape, output: Vec<f32>, found: &mut Found<'_, '_>, wanted: bool) -> Vec<f32>;
+
+    /// Whether it has parameters. Where no layer before has any, nobody wants a gradient but who asks for that of the inputs.
+    fn learns(&self) -> bool {
+        true
+    }
 
     /// The outputs, and how fast they change when the parameters move along `direction` and the inputs along `rate`.
     ///
@@ -188,8 +193,9 @@ impl Layer for Chain {
     }
 
     fn backward(&self, pass: Pass<'_>, tape: &mut Tape, output: Vec<f32>, found: &mut Found<'_, '_>, wanted: bool) -> Vec<f32> {
+        let first = first_that_learns(&self.0);
         let layers = self.0.iter().enumerate().rev();
-        layers.fold(output, |values, (i, layer)| layer.backward(pass, tape, values, found, wanted || i > 0))
+        layers.fold(output, |values, (i, layer)| layer.backward(pass, tape, values, found, wanted || i > first))
     }
 
     fn tangent(&self, pass: Pass<'_>, direction: &[f32], input: Vec<f32>, rate: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
@@ -200,6 +206,11 @@ impl Layer for Chain {
     fn kind(&self) -> Kind<'_> {
         Kind::Chain(self)
     }
+}
+
+/// The first of some layers that has parameters.
+pub(crate) fn first_that_learns(layers: &[Box<dyn Layer>]) -> usize {
+    layers.iter().position(|layer| layer.learns()).unwrap_or(layers.len())
 }
 
 /// Adds the column sums of `values`, a matrix of rows like `sums`.

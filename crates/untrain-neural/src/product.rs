@@ -12,6 +12,9 @@ use crate::tile::{Room, Tile};
 /// How much of the inner index is done before the next columns: so much of both factors fits into the first caches.
 const DEPTH: usize = 256;
 
+/// The sides of the squares that are turned in registers.
+const SQUARE: usize = 8;
+
 /// A matrix in memory, or its transpose.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Matrix<'a> {
@@ -42,10 +45,21 @@ impl<'a> Matrix<'a> {
             place.fill(0.0);
         }
         if self.turned {
+            let row = |j: usize| &self.values[(column + j) * self.rows + first..][..depth];
+            let whole = (width - width % SQUARE, depth - depth % SQUARE);
+            for j in (0..whole.0).step_by(SQUARE) {
+                let rows: [&[[f32; SQUARE]]; SQUARE] = std::array::from_fn(|k| row(j + k).as_chunks().0);
+                for (i, place) in place.chunks_exact_mut(SQUARE * stride).take(whole.1 / SQUARE).enumerate() {
+                    let square: [[f32; SQUARE]; SQUARE] = std::array::from_fn(|k| rows[k][i]);
+                    for (k, place) in place.chunks_exact_mut(stride).enumerate() {
+                        place[j..j + SQUARE].copy_from_slice(&square.map(|row| row[k]));
+                    }
+                }
+            }
             for j in 0..width {
-                let start = (column + j) * self.rows + first;
-                let values = self.values[start..start + depth].iter();
-                place[j..].iter_mut().step_by(stride).zip(values).for_each(|(place, value)| *place = *value);
+                let from = if j < whole.0 { whole.1 } else { 0 };
+                let places = place.iter_mut().skip(from * stride + j).step_by(stride);
+                places.zip(&row(j)[from..]).for_each(|(place, value)| *place = *value);
             }
         } else {
             for (row, place) in place.chunks_exact_mut(stride).enumerate() {

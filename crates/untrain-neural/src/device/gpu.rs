@@ -11,7 +11,7 @@ use crate::batch::{Batch, Logits};
 use crate::layers::conv::Conv;
 use crate::layers::norm::BatchNorm;
 use crate::layers::residual::{Residual, Shortcut};
-use crate::layers::{Chain, Kind, Layer, Shape, Statistics};
+use crate::layers::{Chain, Kind, Layer, Shape, Statistics, first_that_learns};
 use crate::network::{ExampleLoss, Gradient, Layered, Loss, Network as _};
 
 /// What a pass over some chunks reads.
@@ -275,9 +275,14 @@ impl Pass<'_> {
         found: &Gradients,
         wanted: bool,
     ) -> Result<Option<Rc<Buffer>>> {
+        let first = first_that_learns(layers);
         layers.iter().enumerate().rev().try_fold(Some(output), |slopes, (i, layer)| {
-            let Some(slopes) = slopes else { unreachable!("all but the first layer were asked for them") };
-            self.layer_backward(layer.as_ref(), tape, slopes, found, wanted || i > 0)
+            let Some(slopes) = slopes else {
+                // Nobody wants more, and what is left of the tape are this layer's and those before.
+                tape.truncate(tape.len() - usize::from(matches!(layer.kind(), Kind::Relu | Kind::MaxPool(_))));
+                return Ok(None);
+            };
+            self.layer_backward(layer.as_ref(), tape, slopes, found, wanted || i > first)
         })
     }
 

@@ -22,6 +22,10 @@ impl Layer for Relu {
         output
     }
 
+    fn learns(&self) -> bool {
+        false
+    }
+
     fn tangent(&self, pass: Pass<'_>, _: &[f32], input: Vec<f32>, mut rate: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
         rate.iter_mut().zip(&input).for_each(|(rate, value)| *rate = if *value > 0.0 { *rate } else { 0.0 });
         (self.forward(pass, input, None), rate)

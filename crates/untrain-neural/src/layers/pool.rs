@@ -61,10 +61,18 @@ impl Layer for MaxPool {
         output
     }
 
-    fn backward(&self, pass: Pass<'_>, tape: &mut Tape, output: Vec<f32>, _: &mut Found<'_, '_>, _: bool) -> Vec<f32> {
+    fn backward(&self, pass: Pass<'_>, tape: &mut Tape, output: Vec<f32>, _: &mut Found<'_, '_>, wanted: bool) -> Vec<f32> {
+        let places = tape.places();
+        if !wanted {
+            return Vec::new();
+        }
         let mut gradient = vec![0.0; pass.n * self.input.len()];
-        tape.places().iter().zip(output).for_each(|(place, value)| gradient[*place as usize] += value);
+        places.iter().zip(output).for_each(|(place, value)| gradient[*place as usize] += value);
         gradient
+    }
+
+    fn learns(&self) -> bool {
+        false
     }
 
     fn tangent(&self, pass: Pass<'_>, _: &[f32], input: Vec<f32>, rate: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
@@ -105,6 +113,10 @@ impl Layer for MeanPool {
         gradient
     }
 
+    fn learns(&self) -> bool {
+        false
+    }
+
     fn tangent(&self, _: Pass<'_>, _: &[f32], input: Vec<f32>, rate: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
         (self.mean(&input), self.mean(&rate))
     }
@@ -116,8 +128,11 @@ impl Layer for MeanPool {
 }
 
 impl Flatten {
-    fn turn(&self, values: &[f32], planar: bool) -> Vec<f32> {
+    fn turn(&self, values: Vec<f32>, planar: bool) -> Vec<f32> {
         let (channels, pixels) = (self.input.channels, self.input.pixels());
+        if channels == 1 || pixels == 1 {
+            return values;
+        }
         let mut turned = Vec::with_capacity(values.len());
         for image in values.chunks_exact(self.input.len()) {
             if planar {
@@ -132,15 +147,19 @@ impl Flatten {
 
 impl Layer for Flatten {
     fn forward(&self, _: Pass<'_>, input: Vec<f32>, _: Option<&mut Tape>) -> Vec<f32> {
-        self.turn(&input, true)
+        self.turn(input, true)
     }
 
     fn backward(&self, _: Pass<'_>, _: &mut Tape, output: Vec<f32>, _: &mut Found<'_, '_>, _: bool) -> Vec<f32> {
-        self.turn(&output, false)
+        self.turn(output, false)
+    }
+
+    fn learns(&self) -> bool {
+        false
     }
 
     fn tangent(&self, _: Pass<'_>, _: &[f32], input: Vec<f32>, rate: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
-        (self.turn(&input, true), self.turn(&rate, true))
+        (self.turn(input, true), self.turn(rate, true))
     }
 
     #[cfg(feature = "cuda")]

@@ -35,7 +35,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
 fn choose_device() -> PyResult<()> {
     let Ok(name) = std::env::var("UNTRAIN_DEVICE") else { return Ok(()) };
     let device = name.parse().map_err(|error| PyValueError::new_err(format!("UNTRAIN_DEVICE: {error}")))?;
-    untrain_neural::device::choose(device).map_err(|error| PyValueError::new_err(format!("UNTRAIN_DEVICE: {error}")))
+    untrain::device::choose(device).map_err(|error| PyValueError::new_err(format!("UNTRAIN_DEVICE: {error}")))
 }
 
 /// The shard and the slice of each id, as the learner "sisa" has them with this seed.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
+use untrain::device::{self, Device};
 use untrain::{Access, Engine, OpenOptions};
-use untrain_neural::device::Device;
 
 use crate::commands::Verb;
 use crate::failure::{self, Usage};
@@ -85,7 +85,7 @@ pub(crate) fn main() -> ExitCode {
     let Cli { store, json, quiet, threads, device, wait, passphrase_file, verb } = cli;
     let app = App { store, json, words: Words::new(quiet), screen: Screen, wait, passphrase_file };
     let outcome = threads.map_or(Ok(()), limit_threads).and_then(|()| choose(device)).and_then(|()| verb.run(&app));
-    if let (Ok(_), Some(notice)) = (&outcome, untrain_neural::device::notice()) {
+    if let (Ok(_), Some(notice)) = (&outcome, device::notice()) {
         app.words.say(&notice);
     }
     match outcome {
@@ -147,7 +147,7 @@ fn limit_threads(n: u32) -> anyhow::Result<()> {
 }
 
 fn choose(device: Device) -> anyhow::Result<()> {
-    Ok(untrain_neural::device::choose(device).map_err(untrain_core::Error::from).map_err(untrain::Error::from)?)
+    Ok(device::choose(device).map_err(untrain_core::Error::from).map_err(untrain::Error::from)?)
 }
 
 fn devices() -> impl TypedValueParser<Value = Device> {

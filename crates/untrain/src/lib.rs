@@ -61,4 +61,5 @@ pub use report::{
 pub use untrain_core::{Artefact, Choices, Dataset, Digest, Guarantee, Holdout, Importance, Kind, Predictions, Role, Task, Values};
 pub use untrain_ledger::Access;
 pub use untrain_ledger::statement::Scope;
+pub use untrain_neural::device;
 pub use untrain_neural::methods::{Goal, METHODS, Method};

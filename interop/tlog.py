@@ -1,6 +1,7 @@
 """Do independent programs accept our logs, proofs, statements and keys, and do we accept theirs?
 
     pip install --ignore-requires-python -r interop/requirements.txt
+    cargo build --workspace --examples
     python3 interop/tlog.py
 
 The other programs: aics-tlog (tiles, checkpoints, cosignatures, inclusion and consistency proofs), rfc8785 (canonical JSON),
@@ -27,7 +28,7 @@ except ImportError as error:
     sys.exit(3)
 
 ROOT = Path(__file__).resolve().parent.parent
-RUST = ["cargo", "run", "--quiet", "--release", "-p", "untrain-ledger", "--example", "interop", "--"]
+RUST = [ROOT / "target/debug/examples/interop"]
 PASSPHRASE = "interop"
 NOW = 1_700_000_100
 

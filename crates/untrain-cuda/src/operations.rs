@@ -228,8 +228,9 @@ impl Gpu {
         statistics.are_of(norm, chunks);
         let (normal, output) = (self.room(values.len())?, self.room(values.len())?);
         let Statistics { means, inverses, .. } = statistics;
-        let read = [Numbers(values), Numbers(means), Numbers(inverses), Numbers(parameters), Table(&chunks.starts)];
-        let buffers: Vec<_> = read.into_iter().chain([Numbers(&normal), Numbers(&output)]).collect();
+        let Chunks { starts, .. } = chunks;
+        let buffers =
+            [Numbers(values), Numbers(means), Numbers(inverses), Numbers(parameters), Table(starts), Numbers(&normal), Numbers(&output)];
         self.run("normalise", (chunks.largest * n * channels, chunks.n), &buffers, &[scale, shift, n, channels])?;
         Ok((normal, output))
     }
@@ -248,8 +249,16 @@ impl Gpu {
         assert!(scale.max(shift) + channels <= parameters.len() && parameters.len() == direction.len());
         statistics.are_of(norm, chunks);
         let change = self.room(values.len())?;
-        let read = [Numbers(values), Numbers(rates), Numbers(&statistics.means), Numbers(&statistics.inverses), Numbers(parameters)];
-        let buffers: Vec<_> = read.into_iter().chain([Numbers(direction), Table(&chunks.starts), Numbers(&change)]).collect();
+        let buffers = [
+            Numbers(values),
+            Numbers(rates),
+            Numbers(&statistics.means),
+            Numbers(&statistics.inverses),
+            Numbers(parameters),
+            Numbers(direction),
+            Table(&chunks.starts),
+            Numbers(&change),
+        ];
         self.run("norm_tangent", (chunks.largest * n * channels, chunks.n), &buffers, &[scale, shift, n, channels])?;
         Ok(change)
     }
@@ -271,13 +280,20 @@ impl Gpu {
         statistics.are_of(norm, chunks);
         gradients.have(chunks, scale.max(shift) + channels);
         let (scales, shifts) = (self.room(chunks.n * channels)?, self.room(chunks.n * channels)?);
-        let read = [Numbers(slopes), Numbers(normal), Table(&chunks.starts), Numbers(&gradients.values)];
-        let buffers: Vec<_> = read.into_iter().chain([Numbers(&scales), Numbers(&shifts)]).collect();
+        let Chunks { starts, .. } = chunks;
+        let buffers = [Numbers(slopes), Numbers(normal), Table(starts), Numbers(&gradients.values), Numbers(&scales), Numbers(&shifts)];
         self.run("norm_sums", (channels, chunks.n), &buffers, &[gradients.n_parameters, scale, shift, n, channels])?;
         let gradient = self.room(slopes.len())?;
-        let read = [Numbers(slopes), Numbers(normal), Numbers(&statistics.inverses), Numbers(parameters)];
-        let sums = [Numbers(&scales), Numbers(&shifts), Table(&chunks.starts), Numbers(&gradient)];
-        let buffers: Vec<_> = read.into_iter().chain(sums).collect();
+        let buffers = [
+            Numbers(slopes),
+            Numbers(normal),
+            Numbers(&statistics.inverses),
+            Numbers(parameters),
+            Numbers(&scales),
+            Numbers(&shifts),
+            Table(starts),
+            Numbers(&gradient),
+        ];
         let numbers = [scale, n, channels, usize::from(of_chunk)];
         self.run("norm_backward", (chunks.largest * n * channels, chunks.n), &buffers, &numbers)?;
         Ok(gradient)

@@ -59,7 +59,7 @@ use untrain_core::{Error as CoreError, Guarantee, Seed, counted, nearest};
 use crate::error::{Error, Result};
 use crate::examples::Examples;
 use crate::network::Network;
-use crate::train::{NormPolicy, Training, recompute};
+use crate::train::{NormPolicy, Training, recompute, refuse_infinite};
 
 pub use accountant::Accountant;
 pub use assd::Assd;
@@ -214,11 +214,8 @@ pub trait Unlearn: Send + Sync {
         if request.training.norm == NormPolicy::Recompute {
             recompute(network, request.retain);
         }
-        let lost = network.parameters().iter().chain(network.buffers()).find(|value| !value.is_finite());
-        match lost {
-            Some(value) => Err(Error::Diverged { step: 0, epoch: 0, loss: f64::from(*value) }),
-            None => Ok(done),
-        }
+        refuse_infinite(network, 0, 0)?;
+        Ok(done)
     }
 }
 

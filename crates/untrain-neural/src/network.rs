@@ -278,18 +278,15 @@ impl Network for Layered {
         Logits::new(self.n_classes(), parts.collect::<Vec<_>>().concat())
     }
 
-    #[cfg(not(feature = "cuda"))]
     fn gradient(&self, batch: &Batch, statistics: Statistics, loss: &mut Loss<'_>, wanted: bool) -> Gradient {
-        self.gradient_here(batch, statistics, loss, wanted)
-    }
-
-    #[cfg(feature = "cuda")]
-    fn gradient(&self, batch: &Batch, statistics: Statistics, loss: &mut Loss<'_>, wanted: bool) -> Gradient {
-        // A GPU that fails half way must not make the loss be asked for twice.
+        // A GPU that begins again, or fails half way, must not make the loss be asked for twice.
         let mut told = None;
         let mut once = |logits: &Logits| told.get_or_insert_with(|| loss(logits)).clone();
-        let found = device::tried(self, batch.len(), |gpu| device::gradient(gpu, self, batch, statistics, &mut once, wanted));
-        found.unwrap_or_else(|| self.gradient_here(batch, statistics, &mut once, wanted))
+        #[cfg(feature = "cuda")]
+        if let Some(found) = device::tried(self, batch.len(), |gpu| device::gradient(gpu, self, batch, statistics, &mut once, wanted)) {
+            return found;
+        }
+        self.gradient_here(batch, statistics, &mut once, wanted)
     }
 
     fn example_gradients(&self, batch: &Batch, loss: &ExampleLoss<'_>, visit: &mut dyn FnMut(usize, &[f32])) {

@@ -113,10 +113,7 @@ impl Training {
         if self.norm == NormPolicy::Recompute {
             recompute(network, examples);
         }
-        if all_finite(network.parameters()) && all_finite(network.buffers()) {
-            return Ok(());
-        }
-        Err(Error::Diverged { step: progress.step, epoch: self.n_epochs, loss: f64::INFINITY })
+        refuse_infinite(network, progress.step, self.n_epochs)
     }
 
     /// The progress, and in `network` the numbers, that [`Progress::write`] wrote of this training.
@@ -159,6 +156,13 @@ impl Progress {
         network.parameters().iter().chain(network.buffers()).chain(first).chain(second).for_each(|value| out.f32(*value));
         out.into_bytes()
     }
+}
+
+/// Refuses a network after a step of an epoch if a number of it is none, or infinite.
+pub(crate) fn refuse_infinite(network: &dyn Network, step: usize, epoch: usize) -> Result<()> {
+    let numbers = network.parameters().iter().chain(network.buffers());
+    let lost = numbers.copied().find(|value| !value.is_finite());
+    lost.map_or(Ok(()), |value| Err(Error::Diverged { step, epoch, loss: f64::from(value) }))
 }
 
 /// Whether all are numbers, and none is infinite; without a branch, so that it takes no time beside a step.

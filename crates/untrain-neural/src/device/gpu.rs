@@ -9,10 +9,19 @@ use untrain_cuda::{Buffer, Chunks, Error, Gpu, Gradients, MOST_CHUNKS, Norm, Pad
 
 use crate::batch::{Batch, Logits};
 use crate::layers::conv::Conv;
+use crate::layers::linear::Linear;
 use crate::layers::norm::BatchNorm;
 use crate::layers::residual::{Residual, Shortcut};
-use crate::layers::{Chain, Kind, Layer, Shape, Statistics, first_that_learns};
+use crate::layers::{Kind, Layer, Shape, Statistics, first_that_learns};
 use crate::network::{ExampleLoss, Gradient, Layered, Loss, Network as _};
+
+/// A network whose numbers are on a GPU.
+struct Uploaded<'a> {
+    gpu: &'a Gpu,
+    network: &'a Layered,
+    parameters: Buffer,
+    buffers: Buffer,
+}
 
 /// What a pass over some chunks reads.
 struct Pass<'a> {
@@ -27,7 +36,20 @@ struct Pass<'a> {
 enum Kept {
     Values(Rc<Buffer>),
     Places(Places),
-    Normal(Buffer, Seen),
+    Normal(Box<(Buffer, Seen, Norm)>),
+}
+
+/// A matrix, or a kernel: where its numbers stand, and what its taps read.
+struct Weights<'a> {
+    weight: &'a Range<usize>,
+    bias: Option<&'a Range<usize>>,
+    /// How many channels come in, and go out.
+    from: usize,
+    to: usize,
+    forward: &'a Taps,
+    backward: &'a Taps,
+    /// Whether a gradient is a sum of its own, which is added.
+    added: bool,
 }
 
 /// How much a GPU had room for at one time, as far as is known.
@@ -63,29 +85,26 @@ pub(crate) fn products(network: &Layered) -> usize {
 }
 
 pub(crate) fn logits(gpu: &Gpu, network: &Layered, batch: &Batch) -> Result<Logits> {
-    Ok(Logits::new(network.n_classes(), outputs(gpu, network, batch, network.layers().0.len())?))
+    let values = Uploaded::new(gpu, network)?.values(batch, |pass, input| pass.forward(&network.layers().0, input, None))?;
+    Ok(Logits::new(network.n_classes(), values))
 }
 
 pub(crate) fn features(gpu: &Gpu, network: &Layered, batch: &Batch) -> Result<Logits> {
-    let values = outputs(gpu, network, batch, network.layers().0.len() - 1)?;
+    let layers = &network.layers().0;
+    let values = Uploaded::new(gpu, network)?.values(batch, |pass, input| pass.forward(&layers[..layers.len() - 1], input, None))?;
     Ok(Logits::new(values.len() / batch.len(), values))
 }
 
-/// What the first layers make of examples, with the statistics that are remembered.
-fn outputs(gpu: &Gpu, network: &Layered, batch: &Batch, n_layers: usize) -> Result<Vec<f32>> {
-    let (parameters, buffers) = (gpu.upload(network.parameters())?, gpu.upload(network.buffers())?);
-    in_waves(&network.chunks(batch.len()), &network.room_on_gpu().chunks, |waves| {
-        let mut values = Vec::new();
-        for wave in waves {
-            let (start, chunks) = (wave[0].start, chunks(gpu, wave)?);
-            let pass = Pass { gpu, parameters: &parameters, buffers: &buffers, statistics: Statistics::Remembered, chunks: &chunks };
-            let input = gpu.upload(batch.values(start..start + chunks.examples()))?;
-            values.extend(gpu.download(&*pass.forward(&network.layers().0[..n_layers], input.into(), None)?)?);
-        }
-        Ok(values)
-    })
+pub(crate) fn tangent(gpu: &Gpu, network: &Layered, batch: &Batch, direction: &[f32]) -> Result<Logits> {
+    let direction = gpu.upload(direction)?;
+    let values = Uploaded::new(gpu, network)?.values(batch, |pass, input| {
+        let rate = gpu.zeros(input.len())?;
+        Ok(pass.tangent(&network.layers().0, &direction, (input, rate.into()))?.1)
+    })?;
+    Ok(Logits::new(network.n_classes(), values))
 }
 
+/// The loss may be asked for again where waves have to be smaller.
 pub(crate) fn gradient(
     gpu: &Gpu,
     network: &Layered,
@@ -94,44 +113,33 @@ pub(crate) fn gradient(
     loss: &mut Loss<'_>,
     wanted: bool,
 ) -> Result<Gradient> {
-    let (parameters, buffers) = (gpu.upload(network.parameters())?, gpu.upload(network.buffers())?);
-    let n_parameters = network.parameters().len();
+    let uploaded = Uploaded::new(gpu, network)?;
     let n_seen = if statistics == Statistics::Chunk { network.buffers().len() } else { 0 };
-    let layers = &network.layers().0;
-    // Logits have the same bits however many waves they take, so that the loss of a batch is asked for once.
-    let mut told: Option<(f64, Logits)> = None;
-    in_waves(&network.chunks(batch.len()), &network.room_on_gpu().chunks, |waves| {
+    let (all, layers) = (network.chunks(batch.len()), &network.layers().0);
+    in_waves(&all, &network.room_on_gpu().chunks, |waves| {
         let forward = |wave: &[Range<usize>]| {
-            let (start, chunks) = (wave[0].start, chunks(gpu, wave)?);
-            let mut tape = Vec::new();
-            let pass = Pass { gpu, parameters: &parameters, buffers: &buffers, statistics, chunks: &chunks };
-            let input = gpu.upload(batch.values(start..start + chunks.examples()))?;
-            let logits = gpu.download(&*pass.forward(layers, input.into(), Some(&mut tape))?)?;
+            let ((chunks, input), mut tape) = (uploaded.input(batch, wave)?, Vec::new());
+            let logits = gpu.download(&*uploaded.pass(statistics, &chunks).forward(layers, input, Some(&mut tape))?)?;
             Ok((logits, tape, chunks))
         };
-        let mut kept = None;
-        if told.is_none() {
-            let mut logits = Vec::new();
-            for wave in waves {
-                let (some, tape, chunks) = forward(wave)?;
-                logits.extend(some);
-                kept = (waves.len() == 1).then_some((tape, chunks));
-            }
-            told = Some(loss(&Logits::new(network.n_classes(), logits)));
+        let (mut logits, mut kept) = (Vec::new(), None);
+        for wave in waves {
+            let (some, tape, chunks) = forward(wave)?;
+            logits.extend(some);
+            kept = (waves.len() == 1).then_some((tape, chunks));
         }
-        let Some((value, slopes)) = &told else { unreachable!("it was told above") };
+        let (value, slopes) = loss(&Logits::new(network.n_classes(), logits));
         let seen = gpu.zeros(n_seen)?;
         let (mut total, mut inputs) = (None, Vec::new());
         for wave in waves {
             let (mut tape, chunks) =
                 if let Some(kept) = kept.take() { kept } else { forward(wave).map(|(_, tape, chunks)| (tape, chunks))? };
-            let pass = Pass { gpu, parameters: &parameters, buffers: &buffers, statistics, chunks: &chunks };
-            let n_chunks = waves.iter().map(|wave| wave.len()).sum();
+            let pass = uploaded.pass(statistics, &chunks);
             if statistics == Statistics::Chunk {
-                pass.see(network.layers(), &tape, (&seen, n_chunks))?;
+                pass.see(&tape, (&seen, all.len()))?;
             }
-            let found = gpu.gradients(&chunks, n_parameters)?;
-            let output = gpu.upload(slopes.rows(wave[0].start..wave[0].start + chunks.examples()))?;
+            let found = gpu.gradients(&chunks, network.parameters().len())?;
+            let output = gpu.upload(slopes.rows(examples(wave)))?;
             if let Some(slopes) = pass.backward(layers, &mut tape, output.into(), &found, wanted)? {
                 inputs.extend(gpu.download(&slopes)?);
             }
@@ -139,7 +147,7 @@ pub(crate) fn gradient(
         }
         let parameters = total.map_or_else(|| Ok(Vec::new()), |total| gpu.download(&total))?;
         let statistics = if n_seen > 0 { gpu.download(&seen)? } else { Vec::new() };
-        Ok(Gradient { loss: *value, parameters, inputs, statistics })
+        Ok(Gradient { loss: value, parameters, inputs, statistics })
     })
 }
 
@@ -147,20 +155,19 @@ pub(crate) fn gradient(
 pub(crate) fn example_gradients(
     gpu: &Gpu,
     network: &Layered,
-    (batch, examples): (&Batch, Range<usize>),
+    (batch, of): (&Batch, Range<usize>),
     loss: &ExampleLoss<'_>,
 ) -> Result<Vec<f32>> {
-    let (parameters, buffers) = (gpu.upload(network.parameters())?, gpu.upload(network.buffers())?);
-    let layers = &network.layers().0;
-    let each: Vec<Range<usize>> = examples.map(|i| i..i + 1).collect();
+    let (uploaded, layers) = (Uploaded::new(gpu, network)?, &network.layers().0);
+    let each: Vec<Range<usize>> = of.map(|i| i..i + 1).collect();
     in_waves(&each, &network.room_on_gpu().examples, |waves| {
         let mut gradients = Vec::new();
         for wave in waves {
-            let (examples, chunks) = (wave[0].start..wave[0].start + wave.len(), chunks(gpu, wave)?);
-            let pass = Pass { gpu, parameters: &parameters, buffers: &buffers, statistics: Statistics::Remembered, chunks: &chunks };
-            let (input, mut tape) = (gpu.upload(batch.values(examples.clone()))?, Vec::new());
-            let logits = gpu.download(&*pass.forward(layers, input.into(), Some(&mut tape))?)?;
-            let slopes: Vec<f32> = examples.zip(logits.chunks_exact(network.n_classes())).flat_map(|(i, row)| loss(i, row)).collect();
+            let ((chunks, input), mut tape) = (uploaded.input(batch, wave)?, Vec::new());
+            let pass = uploaded.pass(Statistics::Remembered, &chunks);
+            let logits = gpu.download(&*pass.forward(layers, input, Some(&mut tape))?)?;
+            let rows = examples(wave).zip(logits.chunks_exact(network.n_classes()));
+            let slopes: Vec<f32> = rows.flat_map(|(i, row)| loss(i, row)).collect();
             let found = gpu.gradients(&chunks, network.parameters().len())?;
             pass.backward(layers, &mut tape, gpu.upload(&slopes)?.into(), &found, false)?;
             gradients.extend(gpu.download_gradients(&found)?);
@@ -169,27 +176,9 @@ pub(crate) fn example_gradients(
     })
 }
 
-pub(crate) fn tangent(gpu: &Gpu, network: &Layered, batch: &Batch, direction: &[f32]) -> Result<Logits> {
-    let (parameters, buffers) = (gpu.upload(network.parameters())?, gpu.upload(network.buffers())?);
-    let direction = gpu.upload(direction)?;
-    let values = in_waves(&network.chunks(batch.len()), &network.room_on_gpu().chunks, |waves| {
-        let mut values = Vec::new();
-        for wave in waves {
-            let (start, chunks) = (wave[0].start, chunks(gpu, wave)?);
-            let pass = Pass { gpu, parameters: &parameters, buffers: &buffers, statistics: Statistics::Remembered, chunks: &chunks };
-            let input = gpu.upload(batch.values(start..start + chunks.examples()))?;
-            let rate = gpu.zeros(input.len())?;
-            let (_, change) = pass.tangent(&network.layers().0, &direction, (input.into(), rate.into()))?;
-            values.extend(gpu.download(&change)?);
-        }
-        Ok(values)
-    })?;
-    Ok(Logits::new(network.n_classes(), values))
-}
-
-fn chunks(gpu: &Gpu, wave: &[Range<usize>]) -> Result<Chunks> {
-    let start = wave[0].start;
-    gpu.chunks(&wave.iter().map(|chunk| chunk.start - start..chunk.end - start).collect::<Vec<_>>())
+/// The examples of a wave of chunks.
+fn examples(wave: &[Range<usize>]) -> Range<usize> {
+    wave[0].start..wave[wave.len() - 1].end
 }
 
 /// Lets `work` go through all chunks in waves that the memory has room for: half as many chunks a wave where it had not.
@@ -200,6 +189,48 @@ fn in_waves<T>(all: &[Range<usize>], room: &AtomicUsize, mut work: impl FnMut(&[
             Err(Error::OutOfMemory { .. } | Error::TooLarge(_)) if n > 1 => room.fetch_min(n.div_ceil(2), Ordering::Relaxed),
             other => return other,
         };
+    }
+}
+
+impl<'a> Uploaded<'a> {
+    fn new(gpu: &'a Gpu, network: &'a Layered) -> Result<Self> {
+        Ok(Self { gpu, network, parameters: gpu.upload(network.parameters())?, buffers: gpu.upload(network.buffers())? })
+    }
+
+    fn pass<'b>(&'b self, statistics: Statistics, chunks: &'b Chunks) -> Pass<'b> {
+        Pass { gpu: self.gpu, parameters: &self.parameters, buffers: &self.buffers, statistics, chunks }
+    }
+
+    /// The chunks of a wave, and the values of its examples.
+    fn input(&self, batch: &Batch, wave: &[Range<usize>]) -> Result<(Chunks, Rc<Buffer>)> {
+        let examples = examples(wave);
+        let chunks: Vec<Range<usize>> = wave.iter().map(|chunk| chunk.start - examples.start..chunk.end - examples.start).collect();
+        Ok((self.gpu.chunks(&chunks)?, self.gpu.upload(batch.values(examples))?.into()))
+    }
+
+    /// What `work` makes of all examples, with the statistics that are remembered.
+    fn values(&self, batch: &Batch, work: impl Fn(&Pass<'_>, Rc<Buffer>) -> Result<Rc<Buffer>>) -> Result<Vec<f32>> {
+        in_waves(&self.network.chunks(batch.len()), &self.network.room_on_gpu().chunks, |waves| {
+            let mut values = Vec::new();
+            for wave in waves {
+                let (chunks, input) = self.input(batch, wave)?;
+                values.extend(self.gpu.download(&*work(&self.pass(Statistics::Remembered, &chunks), input)?)?);
+            }
+            Ok(values)
+        })
+    }
+}
+
+impl<'a> Weights<'a> {
+    fn of_matrix(gpu: &'a Gpu, linear: &'a Linear) -> Result<Self> {
+        let (taps, Linear { n_inputs, n_outputs, weight, bias }) = (gpu.matrix()?, linear);
+        Ok(Self { weight, bias: Some(bias), from: *n_inputs, to: *n_outputs, forward: taps, backward: taps, added: false })
+    }
+
+    fn of_kernel(gpu: &Gpu, conv: &'a Conv) -> Result<Self> {
+        let ((forward, backward), bias) = (taps(gpu, conv)?, conv.bias.as_ref());
+        let (from, to) = (conv.input().channels, conv.output().channels);
+        Ok(Self { weight: &conv.weight, bias, from, to, forward, backward, added: true })
     }
 }
 
@@ -217,17 +248,12 @@ impl Pass<'_> {
         };
         let output = match layer.kind() {
             Kind::Linear(linear) => {
-                let turned = gpu.turned(self.parameters, linear.weight.clone(), (linear.n_outputs, linear.n_inputs), false)?;
-                let start = Start::Bias(self.parameters, linear.bias.start);
-                let output = gpu.windows(gpu.matrix()?, (&input, linear.n_inputs), &turned, start, linear.n_outputs)?;
+                let output = self.product(&Weights::of_matrix(gpu, linear)?, &input)?;
                 keep(Kept::Values(input));
                 output
             }
             Kind::Conv(conv) => {
-                let (from, to) = channels(conv);
-                let turned = gpu.turned(self.parameters, conv.weight.clone(), (to, from), false)?;
-                let start = conv.bias.as_ref().map_or(Start::Zero, |bias| Start::Bias(self.parameters, bias.start));
-                let output = gpu.windows(&taps(gpu, conv)?.0, (&input, from), &turned, start, to)?;
+                let output = self.product(&Weights::of_kernel(gpu, conv)?, &input)?;
                 keep(Kept::Values(input));
                 output
             }
@@ -238,7 +264,7 @@ impl Pass<'_> {
                     Statistics::Remembered => gpu.remembered(self.buffers, norm, self.chunks)?,
                 };
                 let (normal, output) = gpu.normalised(&input, &statistics, self.parameters, norm, self.chunks)?;
-                keep(Kept::Normal(normal, statistics));
+                keep(Kept::Normal(Box::new((normal, statistics, norm))));
                 output
             }
             Kind::Relu => {
@@ -296,32 +322,11 @@ impl Pass<'_> {
     ) -> Result<Option<Rc<Buffer>>> {
         let (gpu, chunks) = (self.gpu, self.chunks);
         let gradient = match layer.kind() {
-            Kind::Linear(linear) => {
-                let (input, taps) = (values(tape), gpu.matrix()?);
-                let (from, to) = (linear.n_inputs, linear.n_outputs);
-                gpu.outer(taps, (&input, from), (&slopes, to), chunks, (found, linear.weight.clone(), false))?;
-                gpu.column_sums(&slopes, chunks, found, linear.bias.clone())?;
-                if !wanted {
-                    return Ok(None);
-                }
-                let turned = gpu.turned(self.parameters, linear.weight.clone(), (to, from), true)?;
-                gpu.windows(taps, (&slopes, to), &turned, Start::Zero, from)?
-            }
-            Kind::Conv(conv) => {
-                let (input, (forward, backward), (from, to)) = (values(tape), taps(gpu, conv)?, channels(conv));
-                gpu.outer(forward, (&input, from), (&slopes, to), chunks, (found, conv.weight.clone(), true))?;
-                if let Some(bias) = &conv.bias {
-                    gpu.column_sums(&slopes, chunks, found, bias.clone())?;
-                }
-                if !wanted {
-                    return Ok(None);
-                }
-                let turned = gpu.turned(self.parameters, conv.weight.clone(), (to, from), true)?;
-                gpu.windows(backward, (&slopes, to), &turned, Start::Zero, from)?
-            }
-            Kind::Norm(norm) => {
-                let Some(Kept::Normal(normal, statistics)) = tape.pop() else { unreachable!("a layer popped what another pushed") };
-                let (norm, of_chunk) = (self.norm(norm, &slopes), self.statistics == Statistics::Chunk);
+            Kind::Linear(linear) => return self.product_backward(&Weights::of_matrix(gpu, linear)?, &values(tape), &slopes, found, wanted),
+            Kind::Conv(conv) => return self.product_backward(&Weights::of_kernel(gpu, conv)?, &values(tape), &slopes, found, wanted),
+            Kind::Norm(_) => {
+                let Some(Kept::Normal(kept)) = tape.pop() else { unreachable!("a layer popped what another pushed") };
+                let ((normal, statistics, norm), of_chunk) = (*kept, self.statistics == Statistics::Chunk);
                 gpu.normalised_backward(&slopes, &normal, (&statistics, of_chunk), self.parameters, norm, chunks, found)?
             }
             Kind::Relu => gpu.relu_backward(&values(tape), &slopes)?,
@@ -359,16 +364,14 @@ impl Pass<'_> {
         (input, rate): (Rc<Buffer>, Rc<Buffer>),
     ) -> Result<(Rc<Buffer>, Rc<Buffer>)> {
         let gpu = self.gpu;
-        let product = |taps: &Taps, weight: &Range<usize>, bias: Option<usize>, (from, to): (usize, usize)| {
-            let along = gpu.turned(direction, weight.clone(), (to, from), false)?;
-            let start = bias.map_or(Start::Zero, |bias| Start::Bias(direction, bias));
-            let change = gpu.windows(taps, (&input, from), &along, start, to)?;
-            let turned = gpu.turned(self.parameters, weight.clone(), (to, from), false)?;
-            gpu.windows(taps, (&rate, from), &turned, Start::At(change), to)
+        let product = |weights: &Weights<'_>| {
+            let change =
+                self.windows(weights, direction, &input, weights.bias.map_or(Start::Zero, |bias| Start::Bias(direction, bias.start)))?;
+            self.windows(weights, self.parameters, &rate, Start::At(change))
         };
         let change = match layer.kind() {
-            Kind::Linear(linear) => product(gpu.matrix()?, &linear.weight, Some(linear.bias.start), (linear.n_inputs, linear.n_outputs))?,
-            Kind::Conv(conv) => product(&taps(gpu, conv)?.0, &conv.weight, conv.bias.as_ref().map(|bias| bias.start), channels(conv))?,
+            Kind::Linear(linear) => product(&Weights::of_matrix(gpu, linear)?)?,
+            Kind::Conv(conv) => product(&Weights::of_kernel(gpu, conv)?)?,
             Kind::Norm(norm) => {
                 let norm = self.norm(norm, &input);
                 let statistics = gpu.remembered(self.buffers, norm, self.chunks)?;
@@ -399,28 +402,45 @@ impl Pass<'_> {
         Ok((self.layer(layer, input, None)?, change.into()))
     }
 
-    /// Adds what normalisation saw, layer after layer as the tape has it, to the means over `n` chunks.
-    fn see(&self, layers: &Chain, tape: &[Kept], seen: (&Buffer, usize)) -> Result<()> {
-        fn norms<'a>(layer: &'a dyn Layer, all: &mut Vec<&'a BatchNorm>) {
-            match layer.kind() {
-                Kind::Norm(norm) => all.push(norm),
-                Kind::Chain(chain) => chain.0.iter().for_each(|layer| norms(layer.as_ref(), all)),
-                Kind::Residual(Residual { main, shortcut }) => {
-                    norms(main, all);
-                    if let Shortcut::Projected(chain) = shortcut {
-                        norms(chain, all);
-                    }
-                }
-                Kind::Linear(_) | Kind::Conv(_) | Kind::Relu | Kind::MaxPool(_) | Kind::MeanPool(_) | Kind::Flatten(_) => {}
-            }
+    fn product(&self, weights: &Weights<'_>, input: &Buffer) -> Result<Buffer> {
+        let start = weights.bias.map_or(Start::Zero, |bias| Start::Bias(self.parameters, bias.start));
+        self.windows(weights, self.parameters, input, start)
+    }
+
+    /// The product of inputs and weights whose numbers may stand in a direction too.
+    fn windows(&self, weights: &Weights<'_>, numbers: &Buffer, input: &Buffer, start: Start<'_>) -> Result<Buffer> {
+        let Weights { weight, from, to, forward, .. } = weights;
+        let turned = self.gpu.turned(numbers, (*weight).clone(), (*to, *from), false)?;
+        self.gpu.windows(forward, (input, *from), &turned, start, *to)
+    }
+
+    fn product_backward(
+        &self,
+        weights: &Weights<'_>,
+        input: &Buffer,
+        slopes: &Buffer,
+        found: &Gradients,
+        wanted: bool,
+    ) -> Result<Option<Rc<Buffer>>> {
+        let (gpu, chunks) = (self.gpu, self.chunks);
+        let Weights { weight, bias, from, to, forward, backward, added } = weights;
+        gpu.outer(forward, (input, *from), (slopes, *to), chunks, (found, (*weight).clone(), *added))?;
+        if let Some(bias) = bias {
+            gpu.column_sums(slopes, chunks, found, (*bias).clone())?;
         }
-        let mut all = Vec::new();
-        norms(layers, &mut all);
-        let normals =
-            tape.iter().filter_map(|kept| if let Kept::Normal(normal, statistics) = kept { Some((normal, statistics)) } else { None });
-        all.into_iter()
-            .zip(normals)
-            .try_for_each(|(norm, (normal, statistics))| self.gpu.seen(statistics, self.norm(norm, normal), self.chunks, seen))
+        if !wanted {
+            return Ok(None);
+        }
+        let turned = gpu.turned(self.parameters, (*weight).clone(), (*to, *from), true)?;
+        Ok(Some(gpu.windows(backward, (slopes, *to), &turned, Start::Zero, *from)?.into()))
+    }
+
+    /// Adds what normalisation saw to the means over `n` chunks.
+    fn see(&self, tape: &[Kept], (seen, n): (&Buffer, usize)) -> Result<()> {
+        tape.iter().try_for_each(|kept| match kept {
+            Kept::Normal(kept) => self.gpu.seen(&kept.1, kept.2, self.chunks, (seen, n)),
+            Kept::Values(_) | Kept::Places(_) => Ok(()),
+        })
     }
 
     fn norm(&self, norm: &BatchNorm, values: &Buffer) -> Norm {
@@ -444,10 +464,6 @@ fn sides(shape: Shape) -> (usize, usize, usize) {
 
 fn padded(input: Shape, output: Shape) -> Padded {
     Padded { input: sides(input), output: sides(output) }
-}
-
-fn channels(conv: &Conv) -> (usize, usize) {
-    (conv.input().channels, conv.output().channels)
 }
 
 fn taps<'a>(gpu: &Gpu, conv: &'a Conv) -> Result<&'a (Taps, Taps)> {

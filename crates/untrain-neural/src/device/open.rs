@@ -29,12 +29,29 @@ struct Opened {
     lost: OnceLock<String>,
 }
 
+/// Why none was opened.
+#[derive(Debug)]
+struct Unusable {
+    reason: String,
+    /// Whether there is to say something of it: that there is none is what most machines would have to say.
+    found: bool,
+}
+
+type Outcome<T> = std::result::Result<T, Unusable>;
+
 static DEVICE: OnceLock<Device> = OnceLock::new();
-static OPENED: OnceLock<std::result::Result<Opened, String>> = OnceLock::new();
+static OPENED: OnceLock<Outcome<Opened>> = OnceLock::new();
+
+impl Unusable {
+    /// A GPU that is there, and of no use.
+    fn found(reason: &impl ToString) -> Self {
+        Self { reason: reason.to_string(), found: true }
+    }
+}
 
 pub(super) fn choose(device: Device) -> Result<()> {
     match (DEVICE.get_or_init(|| device), opened_if(device == Device::Cuda)) {
-        (Device::Cuda, Some(Err(reason))) => Err(Error::Device(reason.clone())),
+        (Device::Cuda, Some(Err(unusable))) => Err(Error::Device(unusable.reason.clone())),
         _ => Ok(()),
     }
 }
@@ -42,8 +59,7 @@ pub(super) fn choose(device: Device) -> Result<()> {
 pub(super) fn notice() -> Option<String> {
     let Opened { gpu, used, short, lost } = match OPENED.get()? {
         Ok(opened) => opened,
-        // That there is none is what most machines have to say.
-        Err(reason) => return reason.contains("other bits").then(|| reason.clone()),
+        Err(Unusable { reason, found }) => return found.then(|| reason.clone()),
     };
     let (name, used) = (gpu.name(), used.load(Ordering::Relaxed));
     if let Some(reason) = lost.get() {
@@ -84,22 +100,25 @@ pub(crate) fn tried<T>(network: &Layered, n: usize, work: impl FnOnce(&Gpu) -> u
     }
 }
 
-fn opened_if(wanted: bool) -> Option<&'static std::result::Result<Opened, String>> {
+fn opened_if(wanted: bool) -> Option<&'static Outcome<Opened>> {
     // On a thread that belongs to no pool: one of a pool would take up other work while it waits, which may ask for the GPU too.
-    let open = || std::thread::spawn(open).join().unwrap_or_else(|_| Err("its check panicked".to_owned()));
+    let open = || std::thread::spawn(open).join().unwrap_or_else(|_| Err(Unusable::found(&"the check of the GPU panicked")));
     wanted.then(|| OPENED.get_or_init(open))
 }
 
-fn open() -> std::result::Result<Opened, String> {
-    let gpu = Gpu::open().map_err(|error| error.to_string())?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|error| error.to_string())?;
+fn open() -> Outcome<Opened> {
+    let gpu = Gpu::open().map_err(|error| {
+        let found = !matches!(error, untrain_cuda::Error::NoDriver | untrain_cuda::Error::NoGpu);
+        Unusable { reason: error.to_string(), found }
+    })?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|error| Unusable::found(&error))?;
     pool.install(|| check(&gpu))?;
     Ok(Opened { gpu, used: AtomicBool::new(false), short: AtomicBool::new(false), lost: OnceLock::new() })
 }
 
 /// Computes a network of each kind both here and there: whatever a GPU, its driver or its compiler does with the kernels, either the
 /// bits are those of the float profile, or it is not used.
-fn check(gpu: &Gpu) -> std::result::Result<(), String> {
+fn check(gpu: &Gpu) -> Outcome<()> {
     let colours = Shape { channels: 3, height: 9, width: 8 };
     let all = [
         Architecture::Mlp { hidden: vec![37, 8] },
@@ -109,32 +128,32 @@ fn check(gpu: &Gpu) -> std::result::Result<(), String> {
     ];
     for (architecture, seed) in all.into_iter().zip(0..) {
         let name = architecture.name();
-        let network = Layered::new(architecture, colours, 7, 3, Seed(seed)).map_err(|error| error.to_string())?;
+        let network = Layered::new(architecture, colours, 7, 3, Seed(seed)).map_err(|error| Unusable::found(&error))?;
         let n = 8;
         // Of which some underflow, and some are negative zeros.
         let odd = [-0.0, 1e-38, -3e-20];
         let value = |i: usize| if i.is_multiple_of(7) { odd[i % 3] } else { (i * i % 61) as f32 / 13.0 - 2.0 };
         let values = (0..n * colours.len()).map(value).collect();
         let batch = Batch::new(colours, values, (0..n as u32).map(|i| i % 7).collect());
-        let failed = |error: untrain_cuda::Error| error.to_string();
         let mut pairs = Vec::new();
         for statistics in [Statistics::Chunk, Statistics::Remembered] {
             let mut loss = |logits: &_| cross_entropy(logits, &batch.labels);
-            let there = gpu::gradient(gpu, &network, &batch, statistics, &mut loss, true).map_err(failed)?;
+            let there = gpu::gradient(gpu, &network, &batch, statistics, &mut loss, true).map_err(|error| Unusable::found(&error))?;
             let here = network.gradient_here(&batch, statistics, &mut loss, true);
             pairs.extend([(here.parameters, there.parameters), (here.inputs, there.inputs), (here.statistics, there.statistics)]);
         }
         let direction: Vec<f32> = network.parameters().iter().rev().copied().collect();
-        let there = gpu::tangent(gpu, &network, &batch, &direction).map_err(failed)?;
+        let there = gpu::tangent(gpu, &network, &batch, &direction).map_err(|error| Unusable::found(&error))?;
         pairs.push((network.tangent_here(&batch, &direction).values().to_vec(), there.values().to_vec()));
         let slope = |i: usize, row: &[f32]| row.iter().map(|value| value - i as f32).collect();
-        let there = gpu::example_gradients(gpu, &network, (&batch, 0..n), &slope).map_err(failed)?;
+        let there = gpu::example_gradients(gpu, &network, (&batch, 0..n), &slope).map_err(|error| Unusable::found(&error))?;
         let mut here = vec![0.0; there.len()];
         network.one_by_one(&batch, &slope, &(0..n), Found::Each(&mut here));
         pairs.push((here, there));
         let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         if pairs.iter().any(|(here, there)| bits(here) != bits(there)) {
-            return Err(format!("{} computes other bits than the processor ({name}), so it is not used", gpu.name()));
+            let reason = format!("{} computes other bits than the processor ({name}), so it is not used", gpu.name());
+            return Err(Unusable::found(&reason));
         }
     }
     Ok(())
